@@ -1,0 +1,85 @@
+# `make help` lists the targets. PYTHON=/path/to/python3 chooses the interpreter, 3.11 or later.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_ON_PATH := $(shell uv --version >/dev/null 2>&1 && command -v uv)
+UV := $(or $(UV_ON_PATH),.tools/bin/uv)
+TOOLS := python $(if $(UV_ON_PATH),,$(UV))
+INTERPRETER = $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
+RUN = "$(UV)" run --no-sync
+PYTEST = $(RUN) pytest --numprocesses auto --dist worksteal
+
+export UV_PYTHON_DOWNLOADS := never
+export NO_MKDOCS_2_WARNING := 1
+# Ruff and mypy would otherwise put their caches into the template's folder, and they would be rendered.
+export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
+export MYPY_CACHE_DIR := $(CURDIR)/.mypy_cache
+unexport VIRTUAL_ENV
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: | $(TOOLS) ## Render the default project into a temporary folder and run its demo (KEEP=1 keeps the folder)
+	@UV='$(or $(UV_ON_PATH),$(CURDIR)/$(UV))' PYTHON='$(INTERPRETER)' KEEP='$(KEEP)' scripts/demo.sh
+
+.PHONY: setup
+setup: .venv ## Install the tools of this repository into .venv
+
+.PHONY: test
+test: setup ## Test the template: plan, bad answers, all pairs of options, four projects with their own tests
+	@$(PYTEST) -m 'not slow'
+
+.PHONY: test-slow
+test-slow: setup ## Only the rest: every scheduler with every broker, the demo (needs rabbitmq-server)
+	@$(PYTEST) -m slow
+
+.PHONY: test-all
+test-all: setup ## Both of these
+	@$(PYTEST) -m 'not slow'
+	@$(PYTEST) -m slow
+
+.PHONY: check
+check: setup ## Lint, check format and types
+	@$(RUN) ruff check --ignore RUF200  # an unrendered name is no valid name of a package
+	@$(RUN) ruff format --check
+	@$(RUN) mypy
+	@$(RUN) yamllint --strict .
+
+.PHONY: format
+format: setup ## Format, and mend what can be mended
+	@$(RUN) ruff check --fix
+	@$(RUN) ruff format
+
+.PHONY: expected-files
+expected-files: setup ## Write tests/expected_files anew; look at the difference before you commit it
+	@$(RUN) python -m scripts.expected_files
+
+.PHONY: bench-render
+bench-render: setup ## Compare the time of a rendering with that of a template of one file
+	@$(RUN) python -m scripts.bench_render
+
+.PHONY: docs
+docs: setup ## Serve the documentation with reload
+	@$(RUN) mkdocs serve
+
+.PHONY: docs-build
+docs-build: setup ## Build the documentation into site/; a broken link is an error
+	@$(RUN) mkdocs build --strict
+
+.PHONY: python
+python:
+	@$(PYTHON) --version >/dev/null 2>&1 || { echo "error: $(PYTHON) does not run: install Python 3.11 or later, or say where it is: make PYTHON=/path/to/python3 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'): Python 3.11 or later is needed: make PYTHON=/path/to/python3 ..."; exit 1; }
+
+.tools/bin/uv: | python
+	@echo "Installing uv into .tools ..."
+	@$(PYTHON) -m venv .tools >/dev/null 2>&1 || { rm -rf .tools; echo "error: '$(PYTHON) -m venv' does not work: install your system's package for it (Debian: python3-venv), or uv itself"; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv || { rm -rf .tools; echo "error: uv could not be downloaded: check the network, or install uv yourself"; exit 1; }
+
+.venv: pyproject.toml | $(TOOLS)
+	@echo "Installing the tools of pyproject.toml ..."
+	@"$(UV)" sync --quiet --python '$(INTERPRETER)'
+	@touch .venv

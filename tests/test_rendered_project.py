@@ -1,0 +1,77 @@
+"""Rendered projects in use: each is set up, checked and tested with its own make targets, real workers included."""
+
+import re
+import shutil
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import OTHER_PYTHON, PYTHON, run_and_leave_nothing
+from tests.conftest import Bake
+from tests.matrix import LEVELS, NAMED, QUESTIONS, QUEUE_LAYOUTS, QUEUES, Answers, as_answers
+
+NAMED_PROJECTS = [
+    ("default", PYTHON),
+    ("fastapi-rabbitmq-file", OTHER_PYTHON),
+    ("django-database", OTHER_PYTHON),
+    ("one-shared-queue", PYTHON),
+]
+
+
+def _broker_projects() -> list[Any]:
+    """Return every scheduler with every broker; queue layouts take turns under a broker, Pythons under both."""
+    projects = []
+    for scheduler, broker in product(QUESTIONS["beat_scheduler"], QUESTIONS["broker"]):
+        row, column = QUESTIONS["beat_scheduler"].index(scheduler), QUESTIONS["broker"].index(broker)
+        layout = QUEUE_LAYOUTS[(row + 2 * column) % len(QUEUE_LAYOUTS)]
+        defaults = {key: values[0] for key, values in LEVELS.items()}
+        choice = defaults | {"beat_scheduler": scheduler, "broker": broker, QUEUES: layout}
+        python = (OTHER_PYTHON, PYTHON)[(row + column) % 2]
+        projects.append(pytest.param(as_answers(choice), python, id=f"{scheduler}-{broker}-{layout}".replace(" ", "_")))
+    return projects
+
+
+def use(project: Path, python: str, *targets: str) -> str:
+    """Run make targets of ``project``, which must pass without skipping a test, and return their output."""
+    said = run_and_leave_nothing(["make", f"PYTHON={python}", *targets], project)
+    if "test" in targets:
+        summaries = re.findall(r"^=*\s*(\d+ .*) in [\d.]+s", said, re.MULTILINE)
+        assert len(summaries) == 1, said
+        assert re.fullmatch(r"\d+ passed", summaries[0]), said
+    return said
+
+
+@pytest.fixture
+def fresh(bake: Bake, tmp_path: Path) -> Any:
+    """Return a function that renders a project to work in."""
+
+    def render(answers: Answers) -> Path:
+        return shutil.copytree(bake(**answers), tmp_path / "trinity")
+
+    return render
+
+
+@pytest.mark.parametrize(("name", "python"), NAMED_PROJECTS, ids=lambda value: value if value in NAMED else "")
+def test_named_project_passes_its_own_checks_and_tests(name: str, python: str, fresh: Any) -> None:
+    """PARITY A1-A3, B1, B2: the tests of the rendered projects name the rows."""
+    use(fresh(NAMED[name]), python, "setup", "check", "test")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answers", "python"), _broker_projects())
+def test_scheduler_and_broker_pass_checks_tests_and_demo(answers: Answers, python: str, fresh: Any) -> None:
+    if answers["broker"] == "rabbitmq":
+        assert shutil.which("rabbitmq-server"), (
+            "needs rabbitmq-server on PATH (Debian: apt-get install rabbitmq-server)"
+        )
+    use(fresh(answers), python, "setup", "check", "test", "demo")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMED)
+def test_documentation_of_the_project_builds(name: str, fresh: Any) -> None:
+    project = fresh(NAMED[name])
+    use(project, PYTHON, "docs-build")
+    assert (project / "site" / "index.html").is_file()

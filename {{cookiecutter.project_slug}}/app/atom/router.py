@@ -1,0 +1,37 @@
+"""HTTP endpoints of the worked example."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.atom import services
+from app.atom.schemas import Statistics
+from app.atom.store import get_store
+from app.schemas import Accepted, accepted
+from shared import contracts
+
+router = APIRouter(prefix="/atom")
+
+
+@router.post("/scores", status_code=202)
+async def request_score(payload: contracts.ScoreText, request: Request, response: Response) -> Accepted:
+    """Have one text scored."""
+    return accepted(request, response, await contracts.SCORE_TEXT.send_async(payload))
+
+
+@router.post("/batches", status_code=202)
+async def request_batch(payload: contracts.ScoreBatch, request: Request, response: Response) -> Accepted:
+    """Have many texts scored; the status says how far that has come."""
+    return accepted(request, response, await contracts.SCORE_BATCH.send_async(payload))
+
+
+# jinja: if cookiecutter.use_django
+@router.post("/reports", status_code=202)
+async def request_report(payload: contracts.CreateReport, request: Request, response: Response) -> Accepted:
+    """Have a report written by the other service, whose code is not imported here."""
+    return accepted(request, response, await contracts.CREATE_REPORT.send_async(payload))
+
+
+# jinja: endif
+@router.get("/statistics")
+def statistics() -> Statistics:
+    """Return the figures that the schedule refreshes."""
+    return services.read_statistics(get_store())

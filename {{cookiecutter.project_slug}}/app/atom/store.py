@@ -1,0 +1,40 @@
+"""Figures in Redis, where web processes and workers both reach them."""
+
+from functools import cache
+
+from redis import Redis
+
+from shared.environment import load
+from shared.layout import PROJECT
+from shared.settings import CelerySettings
+
+
+class Store:
+    """One hash of named figures."""
+
+    def __init__(self, client: Redis, key: str = f"{PROJECT}:atom:statistics") -> None:
+        self._client = client
+        self._key = key
+
+    def increment(self, name: str, amount: int = 1) -> None:
+        """Add to a figure, atomically."""
+        self._client.hincrby(self._key, name, amount)
+
+    def write(self, name: str, value: str) -> None:
+        """Set a figure."""
+        self._client.hset(self._key, name, value)
+
+    def read(self) -> dict[str, str]:
+        """Return all figures."""
+        return {str(name): str(value) for name, value in self._client.hgetall(self._key).items()}
+
+    def clear(self) -> None:
+        """Forget all figures."""
+        self._client.delete(self._key)
+
+
+@cache
+def get_store() -> Store:
+    """Return this process's store; ``REDIS_URL`` says where it lies."""
+    url = load(CelerySettings).redis_url
+    return Store(Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=1))

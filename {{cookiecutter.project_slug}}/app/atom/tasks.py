@@ -1,0 +1,65 @@
+"""Tasks of the FastAPI service. Each checks its arguments, calls one service function and returns plain data.
+
+The Celery app finds this module by itself, like any ``tasks.py`` in a package of ``app``. A task's name is its path;
+where it goes follows from its package (``shared/layout.py``).
+"""
+
+from functools import partial
+from typing import Any
+
+from redis.exceptions import ConnectionError, TimeoutError
+
+from app.atom import services
+from app.atom.store import get_store
+from app.celery_app import celery_app
+from shared.contracts import ScoreBatch, ScoreText
+from shared.task_status import report_progress
+
+# A store that is away for a moment: try again, ever later, not everybody at the same time.
+RETRY: dict[str, Any] = {
+    "autoretry_for": (ConnectionError, TimeoutError),
+    "retry_backoff": True,
+    "retry_jitter": True,
+}
+
+
+@celery_app.task(ignore_result=False)
+def ping() -> str:
+    """Answer; the status of the task tells which worker did."""
+    return "pong"
+
+
+@celery_app.task(ignore_result=False, **RETRY)
+def score_text(text: str) -> dict[str, Any]:
+    """Score one text."""
+    score = services.score_text(ScoreText(text=text).text)
+    services.count_scored(get_store())
+    return score.model_dump()
+
+
+@celery_app.task(bind=True, ignore_result=False, **RETRY)
+def score_batch(self: Any, texts: list[str]) -> list[dict[str, Any]]:
+    """Score many texts and say how far it has come."""
+    scores = services.score_batch(ScoreBatch(texts=texts).texts, partial(report_progress, self))
+    services.count_scored(get_store(), len(scores))
+    return [score.model_dump() for score in scores]
+
+
+@celery_app.task(ignore_result=False, rate_limit="10/s")
+def call_partner(text: str) -> str:
+    """Call somebody who allows ten calls a second; the rate limit holds for each worker by itself."""
+    return f"called about {text}"
+
+
+@celery_app.task(bind=True, **RETRY)
+def refresh_statistics(self: Any) -> dict[str, Any]:
+    """Publish the figures; the schedule starts it."""
+    request = self.request
+    figures = services.refresh_statistics(get_store(), request.hostname, request.delivery_info["routing_key"])
+    return figures.model_dump()
+
+
+@celery_app.task(**RETRY)
+def reset_statistics() -> None:
+    """Begin to count from zero; the schedule starts it."""
+    services.reset_statistics(get_store())

@@ -1,0 +1,13 @@
+"""FastAPI's Celery app: ``celery -A app.celery_app``. It finds ``tasks.py`` in every package below ``app``."""
+
+import pkgutil
+
+from celery import Celery
+
+import app
+from shared.celery_settings import configure_celery_app
+from shared.layout import PROJECT
+
+celery_app = Celery(PROJECT, task_cls="shared.tasks:BaseTask")
+configure_celery_app(celery_app, "fastapi")
+celery_app.autodiscover_tasks([f"app.{module.name}" for module in pkgutil.iter_modules(app.__path__) if module.ispkg])

@@ -1,0 +1,46 @@
+"""Endpoints that belong to no package: health, the status of tasks, and a ping for every queue."""
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from app.schemas import Accepted, accepted
+from shared.contracts import PINGS, Ping
+from shared.health import SHARED_CHECKS, failing
+from shared.sending import within_deadline_async
+from shared.task_status import TaskStatus, read_status
+
+router = APIRouter()
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """Say that this process answers; asks nobody else, so that a restart is only triggered by its own fault."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready")
+def ready(response: Response) -> dict[str, Any]:
+    """Say whether requests should be sent here, and if not, what is missing."""
+    problems = failing(SHARED_CHECKS)
+    if problems:
+        response.status_code = 503
+        return {"status": "not ready", "problems": problems}
+    return {"status": "ready"}
+
+
+@router.post("/queues/{queue}/ping", status_code=202)
+async def ping(queue: str, request: Request, response: Response) -> Accepted:
+    """Send a task to a queue that only answers which worker took it."""
+    if queue not in PINGS:
+        raise HTTPException(404, f"no queue {queue!r}: use one of {', '.join(PINGS)}")
+    return accepted(request, response, await PINGS[queue].send_async(Ping()))
+
+
+@router.get("/tasks/{task_id}")
+async def task_status(task_id: str) -> TaskStatus:
+    """Say what has become of a task, and how far it has come."""
+    status = await within_deadline_async(lambda: read_status(task_id))
+    if status is None:
+        raise HTTPException(404, f"no task {task_id}: it was never sent, or its result has expired")
+    return status

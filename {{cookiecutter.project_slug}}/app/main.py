@@ -1,0 +1,22 @@
+"""FastAPI's application: ``uvicorn app.main:app``."""
+
+from fastapi import FastAPI
+
+from app import common, errors
+from app.atom import router as atom
+from app.celery_app import celery_app
+from shared.layout import PROJECT
+
+
+def create_app() -> FastAPI:
+    """Return the application with its routes and error answers."""
+    application = FastAPI(title=PROJECT)
+    # Importing the Celery app makes it the one through which the shared contracts send.
+    application.state.celery_app = celery_app
+    application.include_router(common.router)
+    application.include_router(atom.router)
+    errors.install(application)
+    return application
+
+
+app = create_app()

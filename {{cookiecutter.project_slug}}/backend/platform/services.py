@@ -1,0 +1,76 @@
+"""What this app can do. Views, tasks and commands call these functions; none of them knows how it was called."""
+
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from backend.platform.models import Report, Statistics
+from shared import contracts
+from shared.sending import BrokerUnavailableError
+
+KEEP_REPORTS = timedelta(days=30)
+
+
+def request_report(*, title: str, body: str) -> tuple[Report, str]:
+    """Write down a report and send the task that builds it, once the transaction is committed.
+
+    Sent before the commit, a fast worker would look for a report that is not there yet.
+    https://docs.djangoproject.com/en/stable/topics/db/transactions/#performing-actions-after-commit
+
+    Returns:
+        the report and the id of its task.
+
+    Raises:
+        BrokerUnavailableError: the report is written down, with the status ``NOT_SENT``.
+    """
+    task_id = str(uuid4())
+    with transaction.atomic():
+        report = Report.objects.create(title=title, body=body)
+        transaction.on_commit(partial(_send_build, report, task_id))
+    return report, task_id
+
+
+def _send_build(report: Report, task_id: str) -> None:
+    try:
+        contracts.BUILD_REPORT.send(contracts.BuildReport(report_id=report.pk), task_id=task_id)
+    except BrokerUnavailableError:
+        Report.objects.filter(pk=report.pk).update(status=Report.Status.NOT_SENT)
+        raise
+
+
+def build_report(*, report_id: int) -> Report:
+    """Count the words of a report and return it. Doing it twice does no harm."""
+    report = Report.objects.get(pk=report_id)
+    report.word_count = len(report.body.split())
+    report.status = Report.Status.BUILT
+    report.save(update_fields=["word_count", "status"])
+    return report
+
+
+def create_report(*, title: str, body: str) -> Report:
+    """Write down a report and build it at once."""
+    return build_report(report_id=Report.objects.create(title=title, body=body).pk)
+
+
+def purge_old_reports() -> int:
+    """Delete reports that are older than ``KEEP_REPORTS``, and return how many."""
+    deleted, _ = Report.objects.filter(created_at__lt=timezone.now() - KEEP_REPORTS).delete()
+    return deleted
+
+
+def refresh_statistics(*, worker: str, queue: str) -> int:
+    """Count the reports anew and return their number. ``worker`` and ``queue`` are kept to show who did it."""
+    reports = Report.objects.count()
+    figures = {"reports": reports, "refreshed_by": worker, "refreshed_from": queue}
+    Statistics.objects.update_or_create(pk=1, defaults=figures)
+    Statistics.objects.filter(pk=1).update(refreshes=F("refreshes") + 1)
+    return reports
+
+
+def read_statistics() -> Statistics:
+    """Return the figures; zero before the first refresh."""
+    return Statistics.objects.filter(pk=1).first() or Statistics()

@@ -1,0 +1,18 @@
+"""Django's Celery app: ``celery -A config.celery``.
+
+``config/__init__.py`` stays empty, unlike in Celery's own guide: whoever imports the shared settings must not get
+Django along with them. ``backend.platform`` imports this module when Django starts, which binds ``@shared_task``.
+"""
+
+import os
+
+from celery import Celery
+
+from shared.celery_settings import configure_celery_app
+from shared.layout import PROJECT
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+celery_app = Celery(PROJECT, task_cls="config.task:BackendTask")
+configure_celery_app(celery_app, "django")
+celery_app.autodiscover_tasks()

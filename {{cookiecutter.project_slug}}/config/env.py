@@ -1,0 +1,41 @@
+"""What the environment decides about Django, as one typed object."""
+
+from typing import Annotated, Self
+
+import dj_database_url
+from pydantic import field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from shared.environment import PLACEHOLDER, DeploymentSettings
+
+DEVELOPMENT_KEY = "only-for-development-this-key-is-known-to-everybody"
+
+
+class DjangoSettings(DeploymentSettings):
+    """Everything about Django that the environment decides. A field is the variable of the same name, upper-cased."""
+
+    database_url: str = "sqlite:///db.sqlite3"
+    django_secret_key: str = DEVELOPMENT_KEY
+    django_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "localhost")
+
+    @field_validator("django_allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return [host.strip() for host in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, url: str) -> str:
+        try:
+            dj_database_url.parse(url)
+        except (ValueError, dj_database_url.UnknownSchemeError):
+            raise ValueError("is not a database URL: use postgres://... or sqlite:///file") from None
+        return url
+
+    @model_validator(mode="after")
+    def _check_secret_key(self) -> Self:
+        if not self.is_development and (
+            self.django_secret_key == DEVELOPMENT_KEY or PLACEHOLDER in self.django_secret_key
+        ):
+            raise ValueError("DJANGO_SECRET_KEY: is required outside development: set it to a long random text")
+        return self

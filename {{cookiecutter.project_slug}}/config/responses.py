@@ -1,0 +1,47 @@
+"""The HTTP answers that views have in common."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from pydantic import ValidationError
+
+from shared.sending import BrokerUnavailableError
+
+View = Callable[..., HttpResponse]
+
+
+def accepted(task_id: str) -> JsonResponse:
+    """Return 202 with the place where the status of the task can be asked for."""
+    location = reverse("task-status", args=[task_id])
+    return JsonResponse({"task_id": task_id, "status_url": location}, status=202, headers={"Location": location})
+
+
+def unavailable(error: Exception) -> JsonResponse:
+    """Return 503: what is missing, and that trying again later is right."""
+    return JsonResponse(
+        {"detail": f"the task queue is not available: {error}"}, status=503, headers={"Retry-After": "5"}
+    )
+
+
+def sends_task(view: View) -> View:
+    """Turn a view that sends a task into a POST endpoint: a bad body is answered by 422, a missing broker by 503.
+
+    It needs no CSRF token: it reads JSON and no cookie. Add the authentication that your API uses.
+    """
+
+    @csrf_exempt
+    @require_POST
+    @wraps(view)
+    def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except ValidationError as error:
+            return JsonResponse({"detail": error.errors(include_url=False, include_context=False)}, status=422)
+        except BrokerUnavailableError as error:
+            return unavailable(error)
+
+    return answer

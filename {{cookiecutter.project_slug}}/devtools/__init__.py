@@ -1,0 +1,1 @@
+"""Run and try the project on a laptop, without Docker. Nothing that is deployed imports this."""

@@ -1,0 +1,72 @@
+"""``make dev``: everything runs, with reload of code, until Ctrl-C."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+from honcho.manager import Manager
+
+from devtools.broker import private_broker
+from devtools.ports import settle_ports
+from devtools.run_file import RUN_FILE, announced
+from devtools.stack import procfile, run_release, with_own_python
+from devtools.web_services import WEB_SERVICES
+
+
+def where_to_look(environment: dict[str, str]) -> list[str]:
+    """Return a line for each page that somebody may want to open."""
+    return [
+        *(f"{service.title:<10} {service.address(environment)}{service.page}" for service in WEB_SERVICES),
+        # jinja: if cookiecutter.use_flower
+        f"{'Flower':<10} http://127.0.0.1:{environment['FLOWER_PORT']}/",
+        # jinja: endif
+    ]
+
+
+def say_when_ready(environment: dict[str, str], stopped: threading.Event) -> None:
+    """Wait until all web services answer, then print where to look."""
+    waiting = [f"{service.address(environment)}/health/live" for service in WEB_SERVICES]
+    while waiting:
+        if stopped.wait(0.3):
+            return
+        try:
+            httpx.get(waiting[0], timeout=2)
+        except httpx.TransportError:
+            continue
+        waiting.pop(0)
+    print("\n".join(["", "Ready:", *(f"  {line}" for line in where_to_look(environment)), "  Ctrl-C stops all.", ""]))
+
+
+def main() -> None:
+    """Run until Ctrl-C, or until one of the processes ends.
+
+    Raises:
+        SystemExit: another ``make dev`` or ``make broker`` runs here, or a process failed.
+    """
+    if RUN_FILE.exists():
+        raise SystemExit(
+            f"error: {RUN_FILE} is there: `make dev` or `make broker` runs already; if not, delete the file"
+        )
+    environment = with_own_python({**os.environ, "PYTHONUNBUFFERED": "1"})
+    ports = settle_ports(environment, keep_usual=True)
+    environment |= ports
+    with private_broker(environment, Path(".run")) as found:
+        environment |= found
+        commands = procfile("Procfile.dev")
+        run_release(commands, environment)
+        manager = Manager()
+        for name, command in commands.items():
+            manager.add_process(name, command, env=environment)
+        stopped = threading.Event()
+        threading.Thread(target=say_when_ready, args=(environment, stopped), daemon=True).start()
+        with announced({**found, **ports}):
+            manager.loop()
+        stopped.set()
+    # Stopped by hand is how this ends well.
+    sys.exit(0 if manager.returncode in (0, 130, 143) else manager.returncode)
+
+
+if __name__ == "__main__":
+    main()

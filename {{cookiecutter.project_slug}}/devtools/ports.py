@@ -1,0 +1,40 @@
+"""Ports that are free on this machine."""
+
+import socket
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on ``port`` of 127.0.0.1."""
+    with socket.socket() as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """Return a port that the system chose."""
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        return int(candidate.getsockname()[1])
+
+
+def settle_ports(environment: dict[str, str], *, keep_usual: bool) -> dict[str, str]:
+    """Return a free port for each variable of ``environment`` that ends in ``_PORT``.
+
+    Args:
+        environment: the variables, each with its usual port.
+        keep_usual: take the usual port where it is free, and say so where it is not.
+    """
+    ports = {}
+    for name, usual in environment.items():
+        if name.endswith("_PORT") and usual.isdigit():
+            if keep_usual and is_free(int(usual)):
+                ports[name] = usual
+            else:
+                ports[name] = str(free_port())
+                if keep_usual:
+                    print(f"port {usual} is taken: {name} is {ports[name]} this time", flush=True)
+    return ports

@@ -1,0 +1,175 @@
+"""All processes of a Procfile together, for the demo and the tests."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from honcho.environ import parse, parse_procfile
+
+from devtools.broker import private_broker
+from devtools.ports import settle_ports
+from devtools.servers import stop_group, tail
+from devtools.web_services import WEB_SERVICES, WebService
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASE = "release"  # the process that runs to its end before the others start
+
+
+def procfile(name: str = "Procfile") -> dict[str, str]:
+    """Return the commands of a Procfile by process name."""
+    return dict(parse_procfile((ROOT / name).read_text()).processes)
+
+
+def with_own_python(environment: dict[str, str]) -> dict[str, str]:
+    """Return ``environment`` with this interpreter's programs first on PATH."""
+    return {**environment, "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])}
+
+
+def run_release(commands: dict[str, str], environment: dict[str, str]) -> None:
+    """Take the ``release`` command out of ``commands`` and run it.
+
+    Raises:
+        SystemExit: it failed; the message holds what it said.
+    """
+    if command := commands.pop(RELEASE, None):
+        done = subprocess.run(
+            command, shell=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if done.returncode:
+            raise SystemExit(f"error: {command!r} failed:\n{done.stdout}")
+
+
+class Stack:
+    """Running processes; use it through ``running_stack``."""
+
+    def __init__(self, environment: dict[str, str], directory: Path) -> None:
+        self.environment = environment
+        self.directory = directory
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def log(self, name: str) -> Path:
+        """Return the file that holds a process's output."""
+        return self.directory / f"{name}.log"
+
+    def start(self, name: str, command: str, extra: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
+        """Start one process with a session of its own."""
+        with self.log(name).open("ab") as output:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"],
+                cwd=ROOT,
+                env={**self.environment, **(extra or {})},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._processes[name] = process
+        return process
+
+    def stop(self, *names: str, patience: float = 10) -> None:
+        """Stop processes, all of them by default; those that do not listen are killed after ``patience`` seconds."""
+        chosen = [self._processes.pop(name) for name in names or tuple(self._processes)]
+        for process in chosen:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in chosen:
+            stop_group(process, None, patience)
+
+    def send_signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process."""
+        self._processes[name].send_signal(number)
+
+    def wait(self, name: str, patience: float) -> int:
+        """Wait until a process has ended, and return its exit status; raise ``TimeoutExpired`` if it goes on."""
+        return self._processes[name].wait(patience)
+
+    def check(self) -> None:
+        """Raise ``SystemExit`` with the end of its log if a process has ended."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise SystemExit(f"error: {name} ended with status {process.returncode}:\n{tail(self.log(name))}")
+
+    def wait_for(self, url: str, patience: float = 60) -> dict[str, Any]:
+        """Ask ``url`` until it answers 200, and return its JSON.
+
+        Raises:
+            SystemExit: a process ended meanwhile, or there was no such answer.
+        """
+        deadline = time.monotonic() + patience
+        answer = "nothing"
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                response = httpx.get(url, timeout=5)
+                if response.status_code == httpx.codes.OK:
+                    return dict(response.json())
+                answer = response.text[:300]
+            except httpx.TransportError as error:
+                answer = str(error)
+            time.sleep(0.1)
+        raise SystemExit(f"error: {url} did not answer within {patience:.0f} s: {answer}")
+
+    def post(self, service: WebService, path: str, body: dict[str, Any] | None = None) -> str:
+        """Send a task through a service and return the URL of its status.
+
+        Raises:
+            SystemExit: the service did not accept the task.
+        """
+        address = service.address(self.environment)
+        response = httpx.post(f"{address}{path}", json=body, timeout=10)
+        if response.status_code != httpx.codes.ACCEPTED:
+            raise SystemExit(f"error: {service.title} answered {response.status_code} to {path}: {response.text[:300]}")
+        return f"{address}{response.json()['status_url']}"
+
+    def finished(self, status_url: str, patience: float = 60) -> dict[str, Any]:
+        """Ask for a task's status until it has succeeded or failed, and return the status.
+
+        Raises:
+            SystemExit: it did neither in time.
+        """
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            self.check()
+            status = httpx.get(status_url, timeout=10).json()
+            if status.get("state") in ("succeeded", "failed"):
+                return dict(status)
+            time.sleep(0.02)
+        raise SystemExit(f"error: {status_url} is {status.get('state', status)} after {patience:.0f} s")
+
+
+@contextmanager
+def running_stack(*, extra: dict[str, str] | None = None, only: set[str] | None = None) -> Iterator[Stack]:
+    """Run the processes of the Procfile with a private broker, free ports and a database of their own.
+
+    Args:
+        extra: variables that win over those of this process.
+        only: names of the processes to run; all by default.
+    """
+    with tempfile.TemporaryDirectory(prefix="stack-") as folder:
+        directory = Path(folder)
+        defaults = parse((ROOT / "envs/dev.env").read_text())
+        environment = with_own_python({**defaults, **os.environ, **(extra or {})})
+        environment |= settle_ports(environment, keep_usual=False)
+        if environment.get("DATABASE_URL", "").startswith("sqlite"):
+            environment["DATABASE_URL"] = f"sqlite:///{directory}/db.sqlite3"
+        with private_broker(environment, directory) as found:
+            stack = Stack(environment | found, directory)
+            commands = procfile()
+            run_release(commands, stack.environment)
+            try:
+                for name, command in commands.items():
+                    if only is None or name in only:
+                        stack.start(name, command)
+                for service in WEB_SERVICES:
+                    if only is None or service.process in only:
+                        stack.wait_for(f"{service.address(stack.environment)}/health/ready")
+                yield stack
+            finally:
+                stack.stop()

@@ -1,0 +1,142 @@
+"""The one Celery configuration of this project: environment -> typed settings -> Celery's configuration.
+
+Every process that touches Celery goes through ``configure_celery_app``, so that whoever sends a task and whoever
+runs it agree on broker, queues, routes and serializers. Each setting stands beside the reason for its value.
+Settings reference: https://docs.celeryq.dev/en/stable/userguide/configuration.html
+"""
+
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import Celery
+from celery.signals import celeryd_init
+
+from shared.brokers import BROKERS
+from shared.environment import load, unread_variables
+from shared.layout import PROJECT, Service, find_service, task_routes
+from shared.settings import CelerySettings, Role, known_variables
+
+
+def broker_configuration(settings: CelerySettings, role: Role) -> dict[str, Any]:
+    """Return the part of the configuration that depends on the kind of broker.
+
+    Raises:
+        SystemExit: the broker's URL is of no kind that this project can use.
+    """
+    scheme = urlsplit(settings.broker_url).scheme
+    if scheme not in BROKERS:
+        raise SystemExit(
+            f"CELERY_BROKER_URL: {scheme or 'no'} URL: begin it with {' or '.join(f'{s}://' for s in BROKERS)}"
+        )
+    return BROKERS[scheme](settings, role)
+
+
+def celery_configuration(settings: CelerySettings, service: Service, role: Role = "sender") -> dict[str, Any]:
+    """Return Celery's configuration for one service.
+
+    Args:
+        settings: what the environment says.
+        service: whose app this is; only the default queue depends on it.
+        role: a ``sender`` answers somebody who waits, and so gives up early; a ``worker`` has time.
+    """
+    patient = role == "worker"
+    configuration: dict[str, Any] = {
+        "broker_url": settings.broker_url,
+        "result_backend": settings.result_backend,
+        # A task is acknowledged when it is done, so that a killed worker's tasks run again.
+        # https://docs.celeryq.dev/en/stable/userguide/optimizing.html#reserve-one-task-at-a-time
+        "task_acks_late": True,
+        # Without this a task whose child process was killed is acknowledged all the same.
+        # https://github.com/celery/celery/issues/1628
+        "task_reject_on_worker_lost": True,
+        # Bounds the redelivery above by the task's max_retries: a task that always kills its child must end.
+        "task_retry_on_worker_lost": True,
+        # Tasks that a worker has reserved are parked when it dies.
+        "worker_prefetch_multiplier": settings.celery_worker_prefetch_multiplier,
+        "worker_concurrency": settings.celery_worker_concurrency,
+        "worker_pool": settings.celery_worker_pool,
+        "worker_max_tasks_per_child": settings.celery_worker_max_tasks_per_child,
+        "worker_max_memory_per_child": settings.celery_worker_max_memory_per_child,
+        # Works on SIGQUIT only; the launcher makes SIGTERM do the same.
+        # https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown
+        "worker_soft_shutdown_timeout": settings.celery_worker_soft_shutdown_timeout,
+        "task_soft_time_limit": settings.celery_task_soft_time_limit,
+        "task_time_limit": settings.celery_task_time_limit,
+        # A kept result makes every send depend on the result backend, so tasks ask for it: ignore_result=False.
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": True,
+        "task_track_started": True,
+        "result_expires": settings.celery_result_expires,
+        "result_failure_expires": 7 * settings.celery_result_expires,
+        # Name, queue and worker in every result: the status endpoint shows them.
+        "result_extended": True,
+        # The defaults wait 20 seconds and more for a backend that is away.
+        # https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#connection-timeouts
+        "result_backend_always_retry": patient,
+        "result_backend_max_retries": 10 if patient else 0,
+        "result_backend_transport_options": {
+            "global_keyprefix": f"{PROJECT}:",
+            "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
+        },
+        "redis_socket_timeout": 5 if patient else 1,
+        "redis_socket_connect_timeout": 2 if patient else 1,
+        "redis_backend_health_check_interval": 25,
+        # With the default, a typo in a queue's name makes a queue that nobody consumes.
+        "task_create_missing_queues": False,
+        "task_default_queue": settings.default_queue(service),
+        "task_routes": task_routes(),
+        # Never without any retry: a lost connection then takes 6 seconds instead of 0.6 to be noticed.
+        "task_publish_retry_policy": {
+            "max_retries": 3 if patient else 1,
+            "interval_start": 0,
+            "interval_step": 0.2,
+            "interval_max": 0.5,
+        },
+        "broker_pool_limit": 20,
+        "broker_pool_acquire_timeout": 3 if patient else 1,
+        "broker_connection_retry_on_startup": True,
+        # The default gives up after 46 minutes; a worker waits for its broker as long as it takes.
+        "broker_connection_max_retries": None,
+        # JSON only: a pickled message can run any code.
+        # https://docs.celeryq.dev/en/stable/userguide/security.html#serializers
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "timezone": "UTC",
+        "enable_utc": True,
+    }
+    configuration |= broker_configuration(settings, role)
+    # jinja: if cookiecutter.beat_scheduler != "none"
+    from shared.scheduler import beat_configuration
+
+    configuration |= beat_configuration(settings.redis_url)
+    # jinja: endif
+    return configuration
+
+
+def configure_celery_app(app: Celery, service_name: str, settings: CelerySettings | None = None) -> None:
+    """Give ``app`` the shared configuration and make it the app that every thread of this process uses.
+
+    Args:
+        app: the Celery app of a service.
+        service_name: which service, as ``shared.layout`` calls it.
+        settings: read from the environment unless given.
+
+    Raises:
+        SystemExit: a variable has a bad value.
+    """
+    settings = settings or load(CelerySettings)
+    service = find_service(service_name)
+    for line in unread_variables("CELERY_", known_variables()):
+        print(f"warning: {line}", file=sys.stderr)
+    app.conf.update(celery_configuration(settings, service))
+    # "Current" is kept per thread: without a default, a thread of a pool would send to Celery's default broker.
+    app.set_default()
+
+    def become_worker(instance: Any, **_: Any) -> None:
+        if instance.app is app:
+            app.conf.update(celery_configuration(settings, service, role="worker"))
+
+    celeryd_init.connect(become_worker, weak=False)

@@ -1,0 +1,11 @@
+"""Launchers of the processes that are not web services: ``python -m shared.commands.NAME``."""
+
+import os
+import sys
+from typing import NoReturn
+
+
+def run_celery(arguments: list[str]) -> NoReturn:
+    """Replace this process by ``celery`` with ``arguments``, so that signals reach it without a go-between."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])

@@ -1,0 +1,74 @@
+"""The tasks that services start in each other, as typed contracts; no service imports another one's code.
+
+To add one: a payload model and a ``Contract`` here, a task of that name in its owner's package. The tests hold that
+the owner's worker registers the name, that the task takes the payload's fields, and that somebody consumes the queue.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from shared.layout import QUEUES, SERVICES, Queue, queue_of_task
+from shared.sending import Contract, Payload
+
+
+def _contract(task_name: str, payload: type[Payload]) -> Contract[Payload]:
+    queue = queue_of_task(task_name)
+    if queue is None:
+        raise LookupError(f"no route matches the task {task_name!r}")
+    return Contract(task_name, queue, payload)
+
+
+class Ping(BaseModel):
+    """Nothing to say: the answer tells which worker took it from which queue."""
+
+
+def _ping(queue: Queue) -> Contract[Ping]:
+    owner = next((service for service in SERVICES if service.celery_app == queue.worker_app), SERVICES[0])
+    return Contract(owner.ping_task, queue.name, Ping)
+
+
+# One for each queue, so that anybody can see every worker answer.
+PINGS = {queue.name: _ping(queue) for queue in QUEUES}
+
+
+# jinja: if cookiecutter.use_django
+class BuildReport(BaseModel):
+    """Which report to build."""
+
+    report_id: int
+
+
+class CreateReport(BaseModel):
+    """A report to write down and build at once."""
+
+    title: str = Field(min_length=1, max_length=200)
+    body: str = ""
+
+
+BUILD_REPORT = _contract("backend.platform.tasks.build_report", BuildReport)
+CREATE_REPORT = _contract("backend.platform.tasks.create_report", CreateReport)
+
+
+# jinja: endif
+# jinja: if cookiecutter.use_fastapi
+class ScoreText(BaseModel):
+    """A text to score."""
+
+    text: str = Field(min_length=1, max_length=10_000)
+
+
+class ScoreBatch(BaseModel):
+    """Texts to score one after the other, with progress."""
+
+    texts: list[str] = Field(min_length=1, max_length=1000)
+
+
+SCORE_TEXT = _contract("app.atom.tasks.score_text", ScoreText)
+SCORE_BATCH = _contract("app.atom.tasks.score_batch", ScoreBatch)
+
+
+# jinja: endif
+def all_contracts() -> list[Contract[Any]]:
+    """Return every contract of this module."""
+    return [*PINGS.values(), *(value for value in globals().values() if isinstance(value, Contract))]

@@ -1,0 +1,58 @@
+"""Environment variables to typed settings; a bad value stops the process with one line that names the variable."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+PLACEHOLDER = "CHANGE_ME"
+
+# An empty variable counts as unset: env files list every name, also those that keep their default.
+MODEL_CONFIG = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+
+class DeploymentSettings(BaseSettings):
+    """Where this process runs; outside development, guards that a laptop does without are on."""
+
+    model_config = MODEL_CONFIG
+
+    environment: Literal["development", "production"] = "development"
+
+    @property
+    def is_development(self) -> bool:
+        """Whether this is somebody's own machine."""
+        return self.environment == "development"
+
+
+def load(settings: type[Settings]) -> Settings:
+    """Read ``settings`` from the environment.
+
+    Raises:
+        SystemExit: a value is wrong; one line for each names the variable. The value itself is not printed, since
+            it may be a secret.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        raise SystemExit("\n".join(_describe(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+
+
+def _describe(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{str(location[0]).upper()}: {text}" if location else text
+
+
+def unread_variables(prefix: str, known: Iterable[str], environment: Iterable[str] = os.environ) -> list[str]:
+    """Return a line for each variable beginning with ``prefix`` that nothing reads, with the nearest known name."""
+    names = sorted(known)
+    lines = []
+    for name in sorted(environment):
+        if name.startswith(prefix) and name not in names:
+            nearest = difflib.get_close_matches(name, names, n=1)
+            lines.append(f"{name}: nothing reads this variable" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+    return lines

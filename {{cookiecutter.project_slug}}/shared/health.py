@@ -1,0 +1,42 @@
+"""Whether the things that every service needs can be reached. Each check is bounded and tells what is wrong."""
+
+from collections.abc import Callable
+from concurrent.futures import wait
+from typing import Any
+
+from celery import current_app
+
+from shared.sending import sender_pool
+
+CHECK_DEADLINE = 1.0  # seconds
+
+Check = Callable[[], object]
+
+
+def check_broker() -> None:
+    """Open a channel to the broker; raise whatever its client raises."""
+    with current_app.connection_for_write() as connection:
+        channel: Any = connection.channel()
+        channel.close()
+
+
+def check_result_backend() -> None:
+    """Ask the result backend for its time; raise whatever its client raises."""
+    backend: Any = current_app.backend
+    backend.client.ping()
+
+
+def failing(checks: dict[str, Check]) -> dict[str, str]:
+    """Run ``checks`` side by side and return what is wrong with those that fail, by name; empty means ready."""
+    futures = {name: sender_pool().submit(check) for name, check in checks.items()}
+    wait(futures.values(), CHECK_DEADLINE)
+    problems = {}
+    for name, future in futures.items():
+        if not future.done():
+            problems[name] = f"no answer within {CHECK_DEADLINE} s"
+        elif error := future.exception():
+            problems[name] = f"{type(error).__name__}: {error}"
+    return problems
+
+
+SHARED_CHECKS: dict[str, Check] = {"broker": check_broker, "result backend": check_result_backend}

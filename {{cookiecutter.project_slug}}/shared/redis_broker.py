@@ -1,0 +1,45 @@
+"""Redis or Valkey as the broker: what Celery has to know about it.
+
+https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html
+"""
+
+import socket
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from shared.layout import PROJECT
+from shared.settings import CelerySettings, Role, all_queues
+
+
+def _keepalive() -> dict[int, int]:
+    # TCP_KEEPIDLE has another name on macOS; without it the kernel's own two hours hold.
+    options = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {getattr(socket, name): value for name, value in options.items() if hasattr(socket, name)}
+
+
+def redis_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
+    """Return the part of Celery's configuration that only holds for Redis and Valkey."""
+    patient = role == "worker"
+    return {
+        # A direct exchange: with a topic exchange, messages vanish silently after the server lost its bindings.
+        "task_queues": [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in all_queues()],
+        # Redis keeps unacknowledged messages across a reconnect; cancelling would run the tasks twice.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_transport_options": {
+            # Two projects may share a server: without a prefix they would take each other's tasks.
+            "global_keyprefix": f"{PROJECT}:",
+            "visibility_timeout": settings.celery_broker_visibility_timeout,
+            # Look for timed-out messages every 30 s; the default is about every 100 s.
+            # https://github.com/celery/kombu/pull/2558
+            "unacked_restore_interval": 30,
+            "unacked_restore_throttle": 1,
+            # None, the default, waits for ever on a server that accepts connections and does not answer.
+            "socket_timeout": 5 if patient else 1,
+            "socket_connect_timeout": 5 if patient else 1,
+            "socket_keepalive": True,
+            "socket_keepalive_options": _keepalive(),
+            "health_check_interval": 25,
+            "client_name": f"{PROJECT}-{role}",
+        },
+    }

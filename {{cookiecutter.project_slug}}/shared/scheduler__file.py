@@ -1,0 +1,30 @@
+"""Celery's own scheduler: beat remembers its last runs in a file. Run exactly one beat.
+
+https://docs.celeryq.dev/en/stable/userguide/periodic-tasks.html#starting-the-scheduler
+"""
+
+from typing import Any
+
+from shared.beat_schedule import celery_beat_schedule
+from shared.environment import load
+from shared.settings import BeatSettings
+
+
+class FileSettings(BeatSettings):
+    """What the environment decides about the file."""
+
+    beat_schedule_filename: str = "celerybeat-schedule"
+
+
+def beat_configuration(redis_url: str) -> dict[str, Any]:
+    """Return the part of Celery's configuration that concerns beat; ``redis_url`` plays no part here."""
+    settings = load(FileSettings)
+    return {
+        "beat_schedule": celery_beat_schedule(),
+        "beat_scheduler": settings.celery_beat_scheduler or "celery.beat:PersistentScheduler",
+        # Relative to the working directory: name a writable place where that one is read-only.
+        "beat_schedule_filename": settings.beat_schedule_filename,
+        "beat_max_loop_interval": 30,
+        # After a long stop, entries that are more than this many seconds late are not made up for.
+        "beat_cron_starting_deadline": 300,
+    }

@@ -1,0 +1,41 @@
+"""RedBeat: beat keeps the schedule and a lock in Redis, so a second beat is a standby and does not fire.
+
+https://redbeat.readthedocs.io/en/latest/config.html
+"""
+
+from typing import Any
+
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
+from redis.retry import Retry
+
+from shared.beat_schedule import celery_beat_schedule
+from shared.environment import load
+from shared.layout import PROJECT
+from shared.settings import BeatSettings
+
+LOOP_INTERVAL = 5  # seconds
+
+
+def beat_configuration(redis_url: str) -> dict[str, Any]:
+    """Return the part of Celery's configuration that concerns beat."""
+    return {
+        "beat_schedule": celery_beat_schedule(),
+        "beat_scheduler": load(BeatSettings).celery_beat_scheduler or "redbeat.RedBeatScheduler",
+        "beat_max_loop_interval": LOOP_INTERVAL,
+        # After a long stop, entries that are more than this many seconds late are not made up for.
+        "beat_cron_starting_deadline": 300,
+        "redbeat_redis_url": redis_url,
+        "redbeat_key_prefix": f"{PROJECT}:redbeat:",
+        # The default waits 25 minutes before a standby takes over. https://github.com/sibson/redbeat/issues/129
+        "redbeat_lock_timeout": 6 * LOOP_INTERVAL,
+        # Without a retry of its own, beat exits when Redis restarts. https://github.com/sibson/redbeat/issues/230
+        "redbeat_redis_options": {
+            "retry": Retry(ExponentialBackoff(cap=2, base=0.2), 20),
+            "retry_on_error": [ConnectionError, TimeoutError, BusyLoadingError],
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+        },
+    }

@@ -1,0 +1,160 @@
+"""What the environment decides about Celery, as one typed object."""
+
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeFloat,
+    PositiveInt,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings
+
+from shared.environment import MODEL_CONFIG, load
+from shared.layout import QUEUES, Queue, Service, find_queue
+
+Role = Literal["sender", "worker"]
+Loglevel = Literal["debug", "info", "warning", "error", "critical"]
+Pool = Literal["prefork", "threads", "gevent", "solo"]
+
+# Read by the launchers in shared/commands for one queue, before the variable without the queue's name.
+PER_QUEUE = ("CELERY_WORKER_CONCURRENCY", "CELERY_WORKER_POOL")
+
+
+class CelerySettings(BaseSettings):
+    """Everything about Celery that the environment decides. A field is the variable of the same name, upper-cased."""
+
+    model_config = MODEL_CONFIG
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    celery_broker_url: str = ""
+    celery_result_backend: str = ""
+    celery_task_default_queue: str = ""
+    celery_worker_concurrency: PositiveInt | Literal["auto"] = "auto"
+    celery_worker_pool: Pool = "prefork"
+    celery_worker_prefetch_multiplier: PositiveInt = 1
+    celery_worker_max_tasks_per_child: PositiveInt = 1000
+    celery_worker_max_memory_per_child: PositiveInt = 400_000  # KiB
+    celery_worker_soft_shutdown_timeout: NonNegativeFloat = 20  # seconds
+    celery_worker_loglevel: Loglevel = "info"
+    celery_task_soft_time_limit: PositiveInt = 540  # seconds
+    celery_task_time_limit: PositiveInt = 600  # seconds
+    celery_broker_visibility_timeout: PositiveInt = 3600  # seconds
+    celery_result_expires: PositiveInt = 86_400  # seconds
+
+    @field_validator("redis_url", "celery_result_backend")
+    @classmethod
+    def _check_redis_url(cls, url: str) -> str:
+        if url and urlsplit(url).scheme not in ("redis", "rediss"):
+            raise ValueError("is not the URL of a Redis or Valkey server: begin it with redis:// or rediss://")
+        return url
+
+    @field_validator("celery_task_default_queue")
+    @classmethod
+    def _check_default_queue(cls, name: str) -> str:
+        try:
+            return find_queue(name).name if name else name
+        except LookupError as error:
+            raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        if self.celery_task_soft_time_limit >= self.celery_task_time_limit:
+            raise ValueError(
+                f"CELERY_TASK_SOFT_TIME_LIMIT: {self.celery_task_soft_time_limit} s leaves a task no time to clean up: "
+                f"it must be below CELERY_TASK_TIME_LIMIT ({self.celery_task_time_limit} s)"
+            )
+        # A task that runs longer than its message stays invisible is delivered a second time.
+        # https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#visibility-timeout
+        if self.celery_broker_visibility_timeout <= self.celery_task_time_limit:
+            raise ValueError(
+                f"CELERY_BROKER_VISIBILITY_TIMEOUT: {self.celery_broker_visibility_timeout} s would run a long task "
+                f"twice: it must exceed CELERY_TASK_TIME_LIMIT ({self.celery_task_time_limit} s)"
+            )
+        return self
+
+    @property
+    def broker_url(self) -> str:
+        """The broker: ``CELERY_BROKER_URL``, else ``REDIS_URL``."""
+        return self.celery_broker_url or self.redis_url
+
+    @property
+    def result_backend(self) -> str:
+        """Where results are kept: ``CELERY_RESULT_BACKEND``, else ``REDIS_URL``."""
+        return self.celery_result_backend or self.redis_url
+
+    def default_queue(self, service: Service) -> str:
+        """Return where a task goes that no route names."""
+        return self.celery_task_default_queue or service.default_queue
+
+
+# jinja: if cookiecutter.beat_scheduler != "none"
+class BeatSettings(BaseSettings):
+    """Everything about beat that the environment decides. A field is the variable of the same name, upper-cased."""
+
+    model_config = MODEL_CONFIG
+
+    celery_beat_queue: str = "{queue}.beat"
+    celery_beat_scheduler: str = ""  # a class, as in module.ClassName; empty: this project's choice
+    celery_beat_loglevel: Loglevel = "info"
+    schedule_tick_seconds: float = Field(default=30, gt=0)
+
+    @field_validator("celery_beat_queue")
+    @classmethod
+    def _check_beat_queue(cls, name: str) -> str:
+        if "{queue}" not in name and len({queue.worker_app for queue in QUEUES}) > 1:
+            raise ValueError(
+                f"{name!r} would be shared by workers that cannot run each other's tasks: write "
+                "'{queue}' where the worker's queue belongs, as in '{queue}.beat'"
+            )
+        return name
+
+    def beat_queue(self, queue: str) -> str:
+        """Return where the schedule's entries for the tasks of ``queue`` go; that queue's worker listens there too."""
+        return self.celery_beat_queue.replace("{queue}", queue)
+
+
+# jinja: endif
+def worker_settings(queue: Queue) -> CelerySettings:
+    """Return what the environment says for the worker of ``queue``: for each name in ``PER_QUEUE``, that queue's first.
+
+    Raises:
+        SystemExit: a variable has a bad value.
+    """
+    fields: dict[str, Any] = {}
+    for name in PER_QUEUE:
+        inherited = CelerySettings.model_fields[name.lower()]
+        aliases = AliasChoices(f"{name}_{queue.identifier.upper()}", name)
+        fields[name.lower()] = (inherited.annotation, Field(inherited.default, validation_alias=aliases))
+    return load(create_model("WorkerSettings", __base__=CelerySettings, **fields))
+
+
+def consumed_queues(queue: str) -> list[str]:
+    """Return what the worker of ``queue`` listens to."""
+    return [
+        queue,
+        # jinja: if cookiecutter.beat_scheduler != "none"
+        load(BeatSettings).beat_queue(queue),
+        # jinja: endif
+    ]
+
+
+def all_queues() -> list[str]:
+    """Return every queue that some worker of this project listens to, each once."""
+    return list(dict.fromkeys(name for queue in QUEUES for name in consumed_queues(queue.name)))
+
+
+def known_variables() -> set[str]:
+    """Return the names of all environment variables that this module and the launchers read."""
+    classes: list[type[BaseSettings]] = [
+        CelerySettings,
+        # jinja: if cookiecutter.beat_scheduler != "none"
+        BeatSettings,
+        # jinja: endif
+    ]
+    names = {field.upper() for settings in classes for field in settings.model_fields}
+    return names | {f"{name}_{queue.identifier.upper()}" for name in PER_QUEUE for queue in QUEUES}

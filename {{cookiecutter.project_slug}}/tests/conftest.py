@@ -1,0 +1,120 @@
+"""Fixtures: a clean environment, tasks that run at once in this process, and everything running for real.
+
+``stack`` runs the whole Procfile; ``broker`` runs only a broker, for tests that start processes of their own.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from devtools.stack import Stack, running_stack
+from shared.celery_settings import celery_configuration
+from shared.layout import SERVICES
+from shared.sending import Contract
+from shared.settings import CelerySettings, known_variables
+
+# A test must not depend on what somebody has exported, least of all on their broker.
+for variable in [*os.environ]:
+    if variable.startswith("CELERY_") or variable in known_variables():
+        del os.environ[variable]
+
+STACK_ENVIRONMENT = {
+    "CELERY_WORKER_CONCURRENCY": "1",
+    "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "1",
+    # jinja: if cookiecutter.use_flower
+    "FLOWER_BASIC_AUTH": "admin:for-tests-only",
+    # jinja: endif
+    # jinja: if cookiecutter.beat_scheduler != "none"
+    "SCHEDULE_TICK_SECONDS": "1",
+    # jinja: endif
+}
+
+
+def service_apps() -> list[Celery]:
+    """Return the Celery app of each service."""
+    return [import_module(service.celery_app).celery_app for service in SERVICES]
+
+
+def sender_for(environment: dict[str, str]) -> Celery:
+    """Return a Celery app of the tests' own that sends to the broker of ``environment``."""
+    app = Celery("tests", set_as_current=False)
+    names = {
+        name: environment[name.upper()] for name in ("redis_url", "celery_broker_url") if environment.get(name.upper())
+    }
+    app.conf.update(celery_configuration(CelerySettings(**names), SERVICES[0]))  # type: ignore[arg-type]
+    return app
+
+
+def node_name(name: str) -> str:
+    """Return how Celery addresses the worker on this machine that was started as ``name``."""
+    return f"{name}@{socket.gethostname()}"
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every task at once in this process, sent by ``.delay()`` or through a contract, and let its errors out.
+
+    The configuration belongs to the Celery apps, so overriding the settings of a web framework changes nothing.
+    """
+    apps = service_apps()
+    for app in apps:
+        app.loader.import_default_modules()
+        monkeypatch.setattr(app.conf, "task_always_eager", True)
+        monkeypatch.setattr(app.conf, "task_eager_propagates", True)
+
+    def send(contract: Contract[Any], payload: Any, *, task_id: str | None = None, **_: Any) -> str:
+        app = next(app for app in apps if contract.name in app.tasks)
+        return app.tasks[contract.name].apply(kwargs=payload.model_dump(mode="json"), task_id=task_id, throw=True).id
+
+    async def send_async(contract: Contract[Any], payload: Any, **options: Any) -> str:
+        return send(contract, payload, **options)
+
+    monkeypatch.setattr(Contract, "send", send)
+    monkeypatch.setattr(Contract, "send_async", send_async)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Everything: broker, web services, a worker for each queue, and what else the Procfile names."""
+    with running_stack(extra=STACK_ENVIRONMENT) as running:
+        # jinja: if cookiecutter.beat_scheduler != "none"
+        # Beat lives shortly before three o'clock tomorrow, when the schedule's crontab entries are due.
+        running.stop("celery-beat")
+        running.start("celery-beat", "python -m tests.beat_before_three")
+        # jinja: endif
+        yield running
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Stack]:
+    """A broker alone, and the environment in which to start processes."""
+    with running_stack(extra=STACK_ENVIRONMENT, only=set()) as running:
+        yield running
+
+
+@pytest.fixture
+def start_worker(broker: Stack) -> Iterator[Callable[..., Celery]]:
+    """Return a function that starts a worker and returns an app with which to ask it.
+
+    Its arguments: the queue, the node's name, and variables for this worker alone.
+    """
+    names = []
+    sender = sender_for(broker.environment)
+
+    def start(queue: str, name: str, **environment: str) -> Celery:
+        names.append(name)
+        broker.start(name, f"python -m shared.commands.worker {queue} {name}", environment)
+        for _ in range(60):
+            broker.check()
+            if sender.control.ping([node_name(name)], timeout=0.5, limit=1):
+                return sender
+        raise AssertionError(broker.log(name).read_text())
+
+    yield start
+    broker.stop(*names)
+    sender.close()

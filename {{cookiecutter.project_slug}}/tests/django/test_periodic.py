@@ -1,0 +1,105 @@
+"""The schedule in the database: synced from code, registered by a command, made by somebody in the admin."""
+
+import re
+import subprocess
+import time
+from datetime import timedelta
+from io import StringIO
+
+import httpx
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from backend.platform.periodic import register_periodic_task
+from devtools.stack import ROOT, Stack
+from devtools.web_services import WEB_SERVICES
+from shared.layout import SERVICES
+from shared.settings import BeatSettings
+
+TASK = "backend.platform.tasks.purge_old_reports"
+
+
+def register(**changes: object) -> PeriodicTask:
+    values = {"name": "a", "task_path": TASK, "every": 3} | changes
+    return register_periodic_task(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db
+def test_registering_twice_changes_nothing() -> None:
+    PeriodicTask.objects.create(name="somebody's own", task=TASK, interval=register().interval)
+    before = list(PeriodicTask.objects.values("id", "name", "task", "interval_id", "enabled", "queue"))
+    register()
+    assert list(PeriodicTask.objects.values("id", "name", "task", "interval_id", "enabled", "queue")) == before
+
+
+@pytest.mark.django_db
+def test_registering_again_updates_but_leaves_the_switch_alone() -> None:
+    PeriodicTask.objects.filter(pk=register().pk).update(enabled=False)
+    task = register(every=5, period=IntervalSchedule.HOURS)
+    assert (task.interval.every, task.interval.period, task.enabled) == (5, "hours", False)
+    assert register(enabled=True).enabled
+
+
+@pytest.mark.django_db
+def test_task_goes_to_the_beat_queue_of_its_own_queue() -> None:
+    assert register().queue == BeatSettings().beat_queue(SERVICES[0].default_queue)
+    with pytest.raises(LookupError, match=r"no route matches the task 'nobody\.knows'"):
+        register(task_path="nobody.knows")
+
+
+@pytest.mark.django_db
+def test_command_registers() -> None:
+    output = StringIO()
+    call_command("register_periodic_tasks", stdout=output)
+    call_command("register_periodic_tasks", stdout=output)
+    assert PeriodicTask.objects.filter(task=TASK).count() == 1
+    assert output.getvalue().count("Purge old reports every day") == 2
+
+
+class Admin:
+    """Somebody in the browser."""
+
+    def __init__(self, stack: Stack) -> None:
+        variables = {"DJANGO_SUPERUSER_PASSWORD": "for-tests-only", **stack.environment}
+        command = ["python", "manage.py", "createsuperuser", "--noinput", "--username=root", "--email=r@example.com"]
+        subprocess.run(command, cwd=ROOT, env=variables, check=True, capture_output=True)
+        self._client = httpx.Client(base_url=f"{WEB_SERVICES[0].address(stack.environment)}/admin", timeout=30)
+        self.fill("/login/", username="root", password="for-tests-only", next="/admin/")
+
+    def fill(self, path: str, **fields: object) -> None:
+        """Open a form, fill it in and send it."""
+        page = self._client.get(path)
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+        assert token, page.text[:500]
+        response = self._client.post(path, data={"csrfmiddlewaretoken": token[1], **fields})
+        assert response.status_code == httpx.codes.FOUND, re.findall(r"errorlist.*", response.text)
+
+
+def test_entries_of_the_code_and_of_the_admin_fire(stack: Stack) -> None:
+    admin = Admin(stack)
+    admin.fill("/django_celery_beat/intervalschedule/add/", every=1, period="seconds")
+    start = timezone.now() - timedelta(days=1)
+    admin.fill(
+        "/django_celery_beat/periodictask/add/",
+        name="made in the admin",
+        task="backend.platform.tasks.ping",
+        enabled="on",
+        interval=1,
+        args="[]",
+        kwargs="{}",
+        headers="{}",
+        queue=BeatSettings().beat_queue(SERVICES[0].default_queue),
+        start_time_0=start.date().isoformat(),
+        start_time_1="00:00:00",
+    )
+    deadline = time.monotonic() + 60
+    while "Sending due task made in the admin" not in stack.log("celery-beat").read_text():
+        assert time.monotonic() < deadline, stack.log("celery-beat").read_text()[-2000:]
+        time.sleep(0.5)
+    stack.wait_for(f"{WEB_SERVICES[0].address(stack.environment)}/health/ready")
+    worker = stack.log(f"celery-{SERVICES[0].default_queue}".replace(".", "-"))
+    while "Task backend.platform.tasks.ping" not in worker.read_text():
+        assert time.monotonic() < deadline, worker.read_text()[-2000:]
+        time.sleep(0.5)

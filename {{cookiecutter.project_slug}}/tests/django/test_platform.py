@@ -1,0 +1,96 @@
+"""The worked example: services called directly, tasks called directly, views with eager tasks."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from backend.platform import services, tasks
+from backend.platform.models import Report, Statistics
+from shared.sending import BrokerUnavailableError, Contract
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Take note of what would be sent."""
+    names: list[str] = []
+    monkeypatch.setattr(Contract, "send", lambda contract, payload, **_: names.append(contract.name))
+    return names
+
+
+def test_service_counts_words() -> None:
+    report = Report.objects.create(title="a", body="four words are here")
+    assert services.build_report(report_id=report.pk).word_count == 4
+    assert services.build_report(report_id=report.pk).status == Report.Status.BUILT
+
+
+def test_task_called_directly() -> None:
+    report = Report.objects.create(title="a", body="one")
+    assert tasks.build_report(report.pk) == {"report_id": report.pk, "word_count": 1}
+
+
+def test_task_checks_its_arguments() -> None:
+    with pytest.raises(ValueError, match="title"):
+        tasks.create_report("")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_request_is_built_by_an_eager_task(eager: None, client: Client) -> None:
+    response = client.post("/platform/reports", {"title": "a", "body": "b c"}, content_type="application/json")
+    assert response.status_code == 202
+    assert response.headers["Location"] == response.json()["status_url"]
+    assert client.get(response.headers["Link"].strip("<>")).json()["word_count"] == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_sent_before_the_commit_or_after_a_rollback(sent: list[str]) -> None:
+    with transaction.atomic():
+        services.request_report(title="a", body="")
+        assert sent == []
+    assert sent == ["backend.platform.tasks.build_report"]
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        services.request_report(title="b", body="")
+        raise ZeroDivisionError
+    assert len(sent) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_report_whose_task_could_not_be_sent_says_so(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise BrokerUnavailableError("gone")
+
+    monkeypatch.setattr(Contract, "send", fail)
+    response = client.post("/platform/reports", {"title": "a"}, content_type="application/json")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.json() == {"detail": "the task queue is not available: gone"}
+    assert Report.objects.get().status == Report.Status.NOT_SENT
+
+
+def test_old_reports_are_purged() -> None:
+    old = Report.objects.create(title="old")
+    Report.objects.filter(pk=old.pk).update(created_at=timezone.now() - services.KEEP_REPORTS - timedelta(days=1))
+    Report.objects.create(title="new")
+    assert tasks.purge_old_reports() == 1
+    assert [report.title for report in Report.objects.all()] == ["new"]
+
+
+def test_statistics_say_who_refreshed_them(client: Client) -> None:
+    assert client.get("/platform/statistics").json()["refreshes"] == 0
+    Report.objects.create(title="a")
+    for _ in range(2):
+        services.refresh_statistics(worker="w@host", queue="q")
+    assert client.get("/platform/statistics").json()["refreshes"] == 2
+    assert Statistics.objects.get().refreshed_by == "w@host"
+
+
+def test_endpoint_wants_post(client: Client) -> None:
+    assert client.get("/platform/reports").status_code == 405
+
+
+def test_tasks_can_be_sent_on_commit() -> None:
+    """Celery's own way is there too, for tasks that are no contract."""
+    assert hasattr(tasks.purge_old_reports, "delay_on_commit")

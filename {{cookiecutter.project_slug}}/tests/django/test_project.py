@@ -1,0 +1,63 @@
+"""The project around the apps: settings from the environment, migrations, admin, discovery of tasks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from devtools.stack import ROOT
+
+ENVIRONMENT_ERRORS = [
+    ({"ENVIRONMENT": "staging"}, "ENVIRONMENT: "),
+    ({"ENVIRONMENT": "production"}, "DJANGO_SECRET_KEY: is required outside development"),
+    ({"ENVIRONMENT": "production", "DJANGO_SECRET_KEY": "CHANGE_ME"}, "DJANGO_SECRET_KEY: is required"),
+    ({"DATABASE_URL": "mysterydb://x"}, "DATABASE_URL: is not a database URL"),
+]
+
+
+@pytest.mark.parametrize(("environment", "message"), ENVIRONMENT_ERRORS)
+def test_bad_setting_stops_the_process_and_is_named(environment: dict[str, str], message: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_database_url_chooses_postgresql() -> None:
+    code = "from config.settings import DATABASES; print(DATABASES['default']['ENGINE'], DATABASES['default']['HOST'])"
+    environment = {"DATABASE_URL": "postgres://shop:secret@db.example:5432/shop"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["django.db.backends.postgresql", "db.example"]
+
+
+@pytest.mark.django_db
+def test_migrations_are_complete() -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+@pytest.mark.django_db
+def test_admin_shows_reports(admin_client: Client) -> None:
+    assert admin_client.get("/admin/platform/report/").status_code == 200
+
+
+def test_tasks_of_a_new_app_are_found_without_wiring(tmp_path: Path) -> None:
+    """A folder with ``tasks.py`` in INSTALLED_APPS is all it takes, and its tasks go to this service's queue."""
+    app = tmp_path / "backend_extra"
+    app.mkdir()
+    (app / "__init__.py").touch()
+    (app / "tasks.py").write_text("from celery import shared_task\n\n\n@shared_task\ndef new(): ...\n")
+    (tmp_path / "extra_settings.py").write_text(
+        "from config.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'backend_extra']\n"
+    )
+    code = (
+        "from config.celery import celery_app as app; app.loader.import_default_modules(); "
+        "print('backend_extra.tasks.new' in app.tasks)"
+    )
+    environment = {"DJANGO_SETTINGS_MODULE": "extra_settings", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr

@@ -1,0 +1,49 @@
+"""The schedule fires: interval and crontab entries, each once, through the beat queue to a worker."""
+
+import re
+import time
+
+import httpx
+import pytest
+
+from devtools.stack import Stack
+from devtools.web_services import WEB_SERVICES, WebService
+from shared.beat_schedule import Entry, celery_beat_schedule, entries
+from shared.layout import QUEUES, queue_of_task
+from shared.settings import BeatSettings, consumed_queues
+
+CRONTABS = [entry for entry in entries(BeatSettings()) if not isinstance(entry.schedule, float)]
+
+
+def worker_log_of(stack: Stack, task: str) -> str:
+    """Return what the worker has written that runs ``task``."""
+    queue = queue_of_task(task)
+    return stack.log(f"celery-{queue}".replace(".", "-")).read_text()
+
+
+@pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
+def test_interval_entry_fires_through_the_beat_queue(stack: Stack, service: WebService) -> None:
+    url = f"{service.address(stack.environment)}{service.statistics}"
+    deadline = time.monotonic() + 60
+    while httpx.get(url).json()["refreshes"] < 2:
+        assert time.monotonic() < deadline, stack.log("celery-beat").read_text()
+        time.sleep(0.2)
+    figures = httpx.get(url).json()
+    assert figures["refreshed_from"] in [consumed_queues(queue.name)[1] for queue in QUEUES]
+    assert figures["refreshed_by"]
+
+
+@pytest.mark.parametrize("entry", CRONTABS, ids=lambda entry: entry.name)
+def test_crontab_entry_fires_once(stack: Stack, entry: Entry) -> None:
+    """Beat of the stack lives shortly before three o'clock, when every crontab entry of the example is due."""
+    pattern = re.compile(rf"Task {re.escape(entry.task)}\[\S+\] succeeded")
+    deadline = time.monotonic() + 60
+    while not pattern.search(worker_log_of(stack, entry.task)):
+        assert time.monotonic() < deadline, stack.log("celery-beat").read_text()
+        time.sleep(0.5)
+    time.sleep(2)
+    assert len(pattern.findall(worker_log_of(stack, entry.task))) == 1
+
+
+def test_entries_expire_so_that_a_backlog_does_not_pile_up() -> None:
+    assert all(entry["options"]["expires"] > 0 for entry in celery_beat_schedule().values())

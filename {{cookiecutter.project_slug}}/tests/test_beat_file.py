@@ -1,0 +1,40 @@
+"""Celery's own scheduler remembers its last runs in a file, and knows nothing of a second beat."""
+
+import re
+import time
+
+import pytest
+
+from devtools.stack import Stack
+from shared.celery_settings import celery_configuration
+from shared.layout import SERVICES
+from shared.settings import CelerySettings
+
+SENDING = re.compile(r"Scheduler: Sending due task refresh-")
+
+
+def start(broker: Stack, name: str) -> None:
+    broker.start(name, "python -m shared.commands.beat", {"BEAT_SCHEDULE_FILENAME": f"{broker.directory}/{name}"})
+
+
+def sent(broker: Stack, name: str) -> int:
+    return len(SENDING.findall(broker.log(name).read_text()))
+
+
+def test_every_beat_fires_so_run_exactly_one(broker: Stack) -> None:
+    """What the guide says about this scheduler, shown: a second beat doubles every run."""
+    start(broker, "first")
+    start(broker, "second")
+    deadline = time.monotonic() + 30
+    while not (sent(broker, "first") and sent(broker, "second")):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    broker.stop("first", "second")
+    assert list(broker.directory.glob("first*"))
+
+
+def test_file_lies_where_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEAT_SCHEDULE_FILENAME", "/var/lib/somewhere/schedule")
+    assert (
+        celery_configuration(CelerySettings(), SERVICES[0])["beat_schedule_filename"] == "/var/lib/somewhere/schedule"
+    )

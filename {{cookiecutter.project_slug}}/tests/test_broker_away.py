@@ -1,0 +1,96 @@
+"""The broker refuses connections, or accepts them and never answers: every request still gets an answer in time."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from devtools.ports import free_port
+from devtools.redis import private_redis
+from devtools.stack import Stack, procfile
+from devtools.web_services import WEB_SERVICES, WebService
+from shared.layout import queue_names
+
+LIMIT = 2.0  # seconds in which a request is answered
+PING = f"/queues/{queue_names()[0]}/ping"
+
+each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
+
+
+@pytest.fixture(scope="module")
+def redis_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def services(broker: Stack, redis_port: int) -> Iterator[Stack]:
+    """The web services, told of a server that is not there yet."""
+    url = f"redis://127.0.0.1:{redis_port}/0"
+    for service in WEB_SERVICES:
+        extra = {"REDIS_URL": url, "CELERY_BROKER_URL": url}
+        broker.start(service.process, procfile()[service.process], extra)
+        broker.wait_for(f"{service.address(broker.environment)}/health/live")
+    yield broker
+    broker.stop(*(service.process for service in WEB_SERVICES))
+
+
+def timed_post(services: Stack, service: WebService) -> tuple[httpx.Response, float]:
+    started = time.perf_counter()
+    response = httpx.post(f"{service.address(services.environment)}{PING}", timeout=30)
+    return response, time.perf_counter() - started
+
+
+def assert_unavailable(services: Stack, service: WebService) -> None:
+    for _ in range(3):
+        response, seconds = timed_post(services, service)
+        assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, response.text
+        assert response.json()["detail"].startswith("the task queue is not available: ")
+        assert "Retry-After" in response.headers
+        assert seconds < LIMIT
+    ready = httpx.get(f"{service.address(services.environment)}/health/ready", timeout=30)
+    assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert sorted(ready.json()["problems"]) == ["broker", "result backend"]
+    status = httpx.get(f"{service.address(services.environment)}/tasks/0123", timeout=30)
+    assert status.status_code == httpx.codes.SERVICE_UNAVAILABLE
+
+
+@each_service
+def test_broker_that_refuses(services: Stack, service: WebService) -> None:
+    assert_unavailable(services, service)
+
+
+@each_service
+def test_broker_that_is_frozen(services: Stack, service: WebService, redis_port: int, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+    with private_redis(tmp_path_factory.mktemp("redis"), redis_port):
+        found = subprocess.run(["pgrep", "-f", f"127.0.0.1:{redis_port}"], capture_output=True, text=True, check=True)
+        server = int(found.stdout.split()[0])
+        # It works, so that the service holds a connection; then it freezes; then it works again.
+        deadline = time.monotonic() + 10
+        while timed_post(services, service)[0].status_code != httpx.codes.ACCEPTED:
+            assert time.monotonic() < deadline
+        subprocess.os.kill(server, signal.SIGSTOP)  # type: ignore[attr-defined]
+        try:
+            assert_unavailable(services, service)
+            assert_others_are_answered(services, service)
+        finally:
+            subprocess.os.kill(server, signal.SIGCONT)  # type: ignore[attr-defined]
+        deadline = time.monotonic() + 10
+        while timed_post(services, service)[0].status_code != httpx.codes.ACCEPTED:
+            assert time.monotonic() < deadline
+
+
+def assert_others_are_answered(services: Stack, service: WebService) -> None:
+    """While requests wait for the broker, one that does not need it is answered at once."""
+    # As many as the process serves at a time: gunicorn runs four threads here, and one must stay free to answer.
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(timed_post, services, service) for _ in range(3)]
+        time.sleep(0.2)
+        started = time.perf_counter()
+        assert httpx.get(f"{service.address(services.environment)}/health/live", timeout=30).status_code == 200
+        seconds = time.perf_counter() - started
+        assert not all(future.done() for future in waiting), "the requests did not wait, so this showed nothing"
+    assert seconds < 1

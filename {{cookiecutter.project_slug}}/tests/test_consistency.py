@@ -1,0 +1,123 @@
+"""Whatever is named in one place exists in the other. A failure names the culprit."""
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from devtools.stack import ROOT, procfile
+from shared.contracts import all_contracts
+from shared.layout import QUEUES, SERVICES, queue_names, task_routes
+from shared.settings import known_variables
+
+LIST_TASKS = """
+import inspect, json, sys
+from importlib import import_module
+app = import_module(sys.argv[1]).celery_app
+app.loader.import_default_modules()
+app.finalize()
+print(json.dumps({name: list(inspect.signature(task.run).parameters) for name, task in app.tasks.items()}))
+"""
+
+
+@cache
+def registered_tasks(worker_app: str) -> dict[str, list[str]]:
+    """Return the tasks that a worker of this app would register, with their parameters.
+
+    In a process of its own, because an app must not know a task only because a test imported it.
+    """
+    command = [sys.executable, "-c", LIST_TASKS, worker_app]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def worker_app_of(queue: str) -> str:
+    return next(candidate.worker_app for candidate in QUEUES if candidate.name == queue)
+
+
+@pytest.mark.parametrize("contract", all_contracts(), ids=lambda contract: f"{contract.name}-{contract.queue}")
+def test_contract_is_kept_by_the_worker_of_its_queue(contract) -> None:  # type: ignore[no-untyped-def]
+    tasks = registered_tasks(worker_app_of(contract.queue))
+    assert contract.name in tasks, f"{contract.name}: the worker of {contract.queue} does not register it"
+    parameters = [name for name in tasks[contract.name] if name != "self"]
+    assert parameters == list(contract.payload.model_fields), f"{contract.name}: takes other arguments than its payload"
+
+
+@pytest.mark.parametrize("file", ["Procfile", "Procfile.dev"])
+def test_every_queue_has_one_worker(file: str) -> None:
+    commands = " ".join(procfile(file).values())
+    consumed = re.findall(r"shared\.commands\.worker ([\w.-]+)", commands)
+    assert consumed == queue_names(), f"{file}: workers and shared/layout.py disagree"
+
+
+def test_every_route_names_a_declared_queue() -> None:
+    for pattern, route in task_routes().items():
+        assert route["queue"] in queue_names(), f"route {pattern}: there is no queue {route['queue']}"
+
+
+def test_every_task_has_a_route_to_a_worker_that_registers_it() -> None:
+    for service in SERVICES:
+        own = [name for name in registered_tasks(service.celery_app) if name.startswith(f"{service.package}.")]
+        assert own
+        for name in own:
+            pattern = next(pattern for pattern in task_routes() if re.fullmatch(pattern.replace("*", ".*"), name))
+            queue = task_routes()[pattern]["queue"]
+            assert name in registered_tasks(worker_app_of(queue)), f"{name}: the worker of {queue} does not register it"
+
+
+# jinja: if cookiecutter.beat_scheduler != "none"
+def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
+    from shared.beat_schedule import celery_beat_schedule
+    from shared.settings import consumed_queues
+
+    for name, entry in celery_beat_schedule().items():
+        queue = entry["options"]["queue"]
+        consumers = [candidate for candidate in QUEUES if queue in consumed_queues(candidate.name)]
+        assert consumers, f"schedule entry {name}: nobody listens to {queue}"
+        for consumer in consumers:
+            assert entry["task"] in registered_tasks(consumer.worker_app), f"schedule entry {name}: no {entry['task']}"
+
+
+# jinja: endif
+def variables_in(file: Path) -> list[str]:
+    return re.findall(r"^([A-Z][A-Z0-9_]*)=", file.read_text(), re.MULTILINE)
+
+
+def settings_classes(parent: type[BaseSettings] = BaseSettings) -> Iterator[type[BaseSettings]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from settings_classes(child)
+
+
+def test_both_env_files_hold_the_same_variables() -> None:
+    assert sorted(variables_in(ROOT / "envs/dev.env")) == sorted(variables_in(ROOT / "envs/prod.env"))
+
+
+def test_every_variable_in_the_env_files_is_read() -> None:
+    read = known_variables()
+    for source in [*ROOT.glob("*/**/*.py"), *ROOT.glob("Procfile*"), ROOT / "Makefile"]:
+        if not {"tests", ".venv"} & set(source.parts):
+            text = source.read_text()
+            # Settings fields are variables in lower case; shell commands name them with a dollar sign.
+            read |= {name.upper() for name in re.findall(r"^    ([a-z_]+): .*=", text, re.MULTILINE)}
+            read |= set(re.findall(r"\$\$?([A-Z_]+)", text))
+    for name in variables_in(ROOT / "envs/dev.env"):
+        assert name in read, f"{name} stands in envs/dev.env, and nothing reads it"
+
+
+def test_every_settings_class_ignores_empty_variables() -> None:
+    for settings in settings_classes():
+        if inspect.getmodule(settings).__name__.split(".")[0] not in ("pydantic_settings",):  # type: ignore[union-attr]
+            assert settings.model_config["env_ignore_empty"], f"{settings.__name__}: set model_config = MODEL_CONFIG"
+
+
+def test_the_makefile_knows_every_queue() -> None:
+    names = re.search(r"^QUEUES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert names and names[1].split() == queue_names()

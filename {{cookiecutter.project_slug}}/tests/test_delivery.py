@@ -1,0 +1,131 @@
+"""Through HTTP into the broker, run by a worker, and back: everything is real."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from devtools.stack import Stack
+from devtools.web_services import WEB_SERVICES, Example, WebService
+from shared.contracts import PINGS, Ping
+from shared.layout import SERVICES, queue_names
+from shared.settings import CelerySettings
+from shared.tasks import refuse_long_delay
+from tests.conftest import sender_for
+
+each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
+each_example = pytest.mark.parametrize(
+    ("service", "example"),
+    [(service, example) for service in WEB_SERVICES for example in service.examples],
+    ids=lambda value: getattr(value, "path", None) or value.title,
+)
+
+
+@each_service
+@pytest.mark.parametrize("queue", queue_names())
+def test_every_service_reaches_every_queue(stack: Stack, service: WebService, queue: str) -> None:
+    status = stack.finished(stack.post(service, f"/queues/{queue}/ping"))
+    assert (status["state"], status["result"], status["queue"]) == ("succeeded", "pong", queue)
+    assert status["worker"].startswith(f"{queue}@")
+
+
+@each_example
+def test_worked_examples_succeed(stack: Stack, service: WebService, example: Example) -> None:
+    status = stack.finished(stack.post(service, example.path, example.body))
+    assert status["state"] == "succeeded", status
+
+
+@each_example
+def test_bad_body_is_refused_before_anything_is_sent(stack: Stack, service: WebService, example: Example) -> None:
+    response = httpx.post(f"{service.address(stack.environment)}{example.path}", json={"nonsense": 1})
+    assert response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert "Field required" in response.text
+
+
+@each_service
+def test_unknown_task_is_not_pending(stack: Stack, service: WebService) -> None:
+    response = httpx.get(f"{service.address(stack.environment)}/tasks/0123")
+    assert response.status_code == httpx.codes.NOT_FOUND
+    assert response.json() == {"detail": "no task 0123: it was never sent, or its result has expired"}
+
+
+@each_service
+def test_unknown_queue_is_named(stack: Stack, service: WebService) -> None:
+    response = httpx.post(f"{service.address(stack.environment)}/queues/typo/ping")
+    assert response.status_code == httpx.codes.NOT_FOUND
+    assert response.json()["detail"] == f"no queue 'typo': use one of {', '.join(queue_names())}"
+
+
+@each_service
+def test_accepted_task_is_known_at_once(stack: Stack, service: WebService) -> None:
+    """The answer names a place that is there, even while every worker is busy."""
+    response = httpx.post(f"{service.address(stack.environment)}/queues/{queue_names()[0]}/ping")
+    assert response.headers["Location"] == response.json()["status_url"]
+    status = httpx.get(f"{service.address(stack.environment)}{response.headers['Location']}")
+    assert status.status_code == httpx.codes.OK
+    assert status.json()["state"] in ("queued", "started", "succeeded")
+
+
+@each_service
+def test_service_is_live_and_ready(stack: Stack, service: WebService) -> None:
+    address = service.address(stack.environment)
+    assert httpx.get(f"{address}/health/live").json() == {"status": "live"}
+    assert httpx.get(f"{address}/health/ready").json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_task_without_a_queue_goes_to_its_owner(stack: Stack, service: Any) -> None:
+    sender = sender_for(stack.environment)
+    result = sender.send_task(service.ping_task)
+    assert result.get(timeout=30) == "pong"
+    assert result.queue == service.default_queue
+
+
+@pytest.fixture
+def sending_here(stack: Stack) -> Any:
+    """Let this process's contracts send to the stack's broker."""
+    from celery import current_app
+
+    before = current_app._get_current_object()  # type: ignore[attr-defined]
+    sender = sender_for(stack.environment)
+    sender.set_current()
+    yield sender
+    before.set_current()
+
+
+def test_countdown_and_eta_delay_a_task(sending_here: Any) -> None:
+    contract = PINGS[queue_names()[0]]
+    started = time.time()
+    later = [contract.send(Ping(), countdown=2), contract.send(Ping(), eta=datetime.now(UTC) + timedelta(seconds=2))]
+    results = [sending_here.AsyncResult(task_id) for task_id in later]
+    assert [result.get(timeout=30) for result in results] == ["pong", "pong"]
+    assert all(result.date_done.replace(tzinfo=UTC).timestamp() - started >= 2 for result in results)
+
+
+def test_delay_beyond_the_visibility_timeout_is_refused() -> None:
+    app = sender_for({})
+    app.conf.broker_transport_options = {"visibility_timeout": 3600}
+    limit = CelerySettings().celery_broker_visibility_timeout
+    for too_far in ({"countdown": limit}, {"eta": datetime.now(UTC) + timedelta(seconds=limit + 1)}):
+        with pytest.raises(ValueError, match=r"keep it below CELERY_BROKER_VISIBILITY_TIMEOUT \(3600 s\)"):
+            refuse_long_delay(app, **too_far)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="eta: has no time zone"):
+        refuse_long_delay(app, eta=datetime(2030, 1, 1))
+    refuse_long_delay(app, countdown=limit - 1)
+
+
+def test_rate_limit_holds(stack: Stack) -> None:
+    sender = sender_for(stack.environment)
+    # jinja: if cookiecutter.use_django
+    name, arguments = "backend.platform.tasks.notify_subscriber", (1,)
+    # jinja: else
+    name, arguments = "app.atom.tasks.call_partner", ("x",)
+    # jinja: endif
+    results = [sender.send_task(name, args=arguments) for _ in range(15)]
+    for result in results:
+        result.get(timeout=30)
+    done = sorted(result.date_done for result in results if result.date_done)
+    # Ten a second: between the first and the fifteenth lie at least 1.4 seconds, less what finishing may shift.
+    assert (done[-1] - done[0]).total_seconds() > 1.2

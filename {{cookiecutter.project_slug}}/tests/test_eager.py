@@ -1,0 +1,35 @@
+"""The ``eager`` fixture does what it says: tasks run in this process, and their errors come out."""
+
+import pytest
+
+from shared.contracts import PINGS, Ping
+from shared.layout import SERVICES, queue_names
+from shared.sending import Contract
+from tests.conftest import service_apps
+
+
+def test_switches_every_app_and_back(eager: None) -> None:
+    for app, service in zip(service_apps(), SERVICES, strict=True):
+        assert app.conf.task_always_eager
+        assert app.tasks[service.ping_task].delay().get() == "pong"
+
+
+def test_is_off_without_the_fixture() -> None:
+    assert [app.conf.task_always_eager for app in service_apps()] == [False] * len(SERVICES)
+
+
+@pytest.mark.parametrize("queue", queue_names())
+def test_contracts_run_here(eager: None, queue: str) -> None:
+    assert PINGS[queue].send(Ping(), task_id="chosen") == "chosen"
+
+
+def test_errors_come_out(eager: None) -> None:
+    app = service_apps()[0]
+
+    @app.task(name="tests.fails")
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Contract("tests.fails", queue_names()[0], Ping).send(Ping())
+    del app.tasks["tests.fails"]

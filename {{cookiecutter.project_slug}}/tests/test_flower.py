@@ -1,0 +1,46 @@
+"""Flower shows the workers and tasks of every service, and wants a login outside development."""
+
+import subprocess
+import time
+
+import httpx
+import pytest
+
+from devtools.stack import ROOT, Stack, with_own_python
+from devtools.web_services import WEB_SERVICES
+from shared.layout import SERVICES, queue_names
+
+LOGIN = ("admin", "for-tests-only")
+
+
+def ask(stack: Stack, path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{stack.environment['FLOWER_PORT']}{path}", auth=LOGIN, timeout=30)
+
+
+def test_workers_and_tasks_of_every_service_are_shown(stack: Stack) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        for queue in queue_names():
+            stack.finished(stack.post(WEB_SERVICES[0], f"/queues/{queue}/ping"))
+        workers = {name.partition("@")[0] for name in ask(stack, "/api/workers?refresh=1").json()}
+        tasks = {task["name"] for task in ask(stack, "/api/tasks").json().values() if task["state"] == "SUCCESS"}
+        if set(queue_names()) <= workers and {service.ping_task for service in SERVICES[:1]} <= tasks:
+            break
+        assert time.monotonic() < deadline, (workers, tasks)
+        time.sleep(1)
+    page = ask(stack, "/workers").text
+    assert all(f"{queue}@" in page for queue in queue_names())
+
+
+def test_login_is_asked_for(stack: Stack) -> None:
+    response = httpx.get(f"http://127.0.0.1:{stack.environment['FLOWER_PORT']}/workers")
+    assert response.status_code == httpx.codes.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("login", ["", "admin", "admin:CHANGE_ME"])
+def test_does_not_start_without_a_login_outside_development(login: str) -> None:
+    environment = with_own_python({"ENVIRONMENT": "production", "FLOWER_BASIC_AUTH": login})
+    command = ["python", "-m", "shared.commands.flower"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "FLOWER_BASIC_AUTH: is required outside development: set it to name:password"

@@ -1,0 +1,111 @@
+"""The environment becomes settings, and settings become one Celery configuration for all."""
+
+from importlib import import_module
+
+import pytest
+from celery.app.defaults import NAMESPACES, flatten
+from celery.exceptions import QueueNotFound
+
+from shared.celery_settings import broker_configuration, celery_configuration
+from shared.environment import load, unread_variables
+from shared.layout import PROJECT, QUEUES, SERVICES
+from shared.settings import CelerySettings, all_queues, known_variables, worker_settings
+from tests.conftest import sender_for, service_apps
+
+# Celery reads this without listing it.
+UNLISTED = {"redis_backend_health_check_interval"}
+
+
+def test_every_configured_setting_is_one_that_celery_reads() -> None:
+    configured = celery_configuration(CelerySettings(), SERVICES[0])
+    known = {str(option[0]) for option in flatten(NAMESPACES)} | UNLISTED
+    # jinja: if cookiecutter.beat_scheduler == "redbeat"
+    known |= {name for name in configured if name.startswith("redbeat_")}  # tests/test_beat_redbeat.py checks these
+    # jinja: endif
+    assert set(configured) - known == set()
+
+
+def test_services_agree_on_everything_but_the_default_queue() -> None:
+    configurations = [celery_configuration(CelerySettings(), service) for service in SERVICES]
+    for app, service, configuration in zip(service_apps(), SERVICES, configurations, strict=True):
+        assert app.main == PROJECT
+        assert configuration.pop("task_default_queue") == service.default_queue
+        assert {name: app.conf[name] for name in configuration} == configurations[0]
+
+
+def test_broker_and_results_lie_where_redis_url_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://one/0")
+    assert (load(CelerySettings).broker_url, load(CelerySettings).result_backend) == ("redis://one/0",) * 2
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://two/0")
+    monkeypatch.setenv("CELERY_RESULT_BACKEND", "redis://three/0")
+    assert load(CelerySettings).broker_url == "redis://two/0"
+    assert load(CelerySettings).result_backend == "redis://three/0"
+
+
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_TASK_TIME_LIMIT", "")
+    assert load(CelerySettings) == CelerySettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "REDIS_URL",
+            "localhost:6379",
+            "REDIS_URL: is not the URL of a Redis or Valkey server: begin it with redis://",
+        ),
+        ("CELERY_WORKER_CONCURRENCY", "many", "CELERY_WORKER_CONCURRENCY: "),
+        ("CELERY_WORKER_POOL", "fork", "CELERY_WORKER_POOL: "),
+        ("CELERY_TASK_TIME_LIMIT", "0", "CELERY_TASK_TIME_LIMIT: "),
+        ("CELERY_TASK_SOFT_TIME_LIMIT", "600", "CELERY_TASK_SOFT_TIME_LIMIT: 600 s leaves a task no time to clean up"),
+        (
+            "CELERY_BROKER_VISIBILITY_TIMEOUT",
+            "600",
+            "CELERY_BROKER_VISIBILITY_TIMEOUT: 600 s would run a long task twice",
+        ),
+        ("CELERY_TASK_DEFAULT_QUEUE", "typo", "CELERY_TASK_DEFAULT_QUEUE: 'typo' is not a queue of this project"),
+    ],
+)
+def test_bad_value_stops_the_process_and_is_named(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as stopped:
+        load(CelerySettings)
+    assert str(stopped.value).splitlines()[0].startswith(message)
+
+
+def test_broker_of_another_kind_is_refused() -> None:
+    with pytest.raises(SystemExit, match="CELERY_BROKER_URL: sqs URL: begin it with "):
+        broker_configuration(CelerySettings(celery_broker_url="sqs://"), "sender")
+
+
+def test_variable_that_nothing_reads_is_reported_with_the_nearest_name() -> None:
+    environment = ["CELERY_BROKER", "CELERY_WORKER_CONCURENCY", "CELERY_BROKER_URL", "PATH"]
+    assert unread_variables("CELERY_", known_variables(), environment) == [
+        "CELERY_BROKER: nothing reads this variable; did you mean CELERY_BROKER_URL?",
+        "CELERY_WORKER_CONCURENCY: nothing reads this variable; did you mean CELERY_WORKER_CONCURRENCY?",
+    ]
+
+
+def test_one_queue_may_have_its_own_concurrency_and_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = QUEUES[-1]
+    monkeypatch.setenv("CELERY_WORKER_CONCURRENCY", "8")
+    monkeypatch.setenv("CELERY_WORKER_POOL", "prefork")
+    assert worker_settings(queue).celery_worker_concurrency == 8
+    monkeypatch.setenv(f"CELERY_WORKER_CONCURRENCY_{queue.identifier.upper()}", "1")
+    monkeypatch.setenv(f"CELERY_WORKER_POOL_{queue.identifier.upper()}", "solo")
+    assert worker_settings(queue).celery_worker_concurrency == 1
+    assert worker_settings(queue).celery_worker_pool == "solo"
+
+
+def test_a_queue_that_is_not_declared_is_refused() -> None:
+    with pytest.raises(QueueNotFound):
+        sender_for({}).send_task("any.task", queue="typo")
+    assert {queue.name for queue in sender_for({}).conf.task_queues} == set(all_queues())
+
+
+def test_shared_code_can_be_imported_alone() -> None:
+    for name in ("contracts", "health", "sending", "settings", "task_status", "tasks"):
+        assert import_module(f"shared.{name}")

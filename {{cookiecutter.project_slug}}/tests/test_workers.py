@@ -1,0 +1,98 @@
+"""Each option of a worker is set by a variable, and is seen to take effect on a running worker."""
+
+import signal
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from devtools.stack import ROOT, Stack
+from shared.commands.worker import worker_arguments
+from shared.layout import QUEUES, SERVICES, queue_names
+from shared.settings import consumed_queues
+from tests.conftest import node_name
+
+StartWorker = Callable[..., Celery]
+
+
+def ask(app: Celery, question: str, name: str) -> Any:
+    """Return what the worker called ``name`` answers to one of ``celery inspect``'s questions."""
+    node = node_name(name)
+    return getattr(app.control.inspect([node], timeout=10, limit=1), question)()[node]
+
+
+@pytest.mark.parametrize("queue", [service.default_queue for service in SERVICES])
+def test_options_take_effect(start_worker: StartWorker, broker: Stack, queue: str) -> None:
+    app = start_worker(
+        queue,
+        f"options-{queue}",
+        CELERY_WORKER_CONCURRENCY="3",
+        CELERY_WORKER_LOGLEVEL="debug",
+        CELERY_WORKER_MAX_MEMORY_PER_CHILD="300000",
+        CELERY_WORKER_MAX_TASKS_PER_CHILD="77",
+        CELERY_WORKER_PREFETCH_MULTIPLIER="5",
+        CELERY_TASK_SOFT_TIME_LIMIT="31",
+        CELERY_TASK_TIME_LIMIT="47",
+        CELERY_TASK_DEFAULT_QUEUE=queue_names()[-1],
+        CELERY_BROKER_VISIBILITY_TIMEOUT="123",
+        CELERY_RESULT_EXPIRES="456",
+        CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT="2",
+    )
+    stats = ask(app, "stats", f"options-{queue}")
+    assert stats["pool"]["implementation"].endswith("prefork:TaskPool")
+    assert stats["pool"]["max-concurrency"] == 3
+    assert stats["pool"]["max-tasks-per-child"] == 77
+    assert stats["pool"]["timeouts"] == [31, 47]
+    assert stats["prefetch_count"] == 15
+    conf = ask(app, "conf", f"options-{queue}")
+    assert conf["worker_max_memory_per_child"] == 300000
+    assert conf["task_default_queue"] == queue_names()[-1]
+    assert conf["result_expires"] == 456
+    assert conf["worker_soft_shutdown_timeout"] == 2
+    if conf["broker_url"].startswith("redis"):
+        assert conf["broker_transport_options"]["visibility_timeout"] == 123
+    assert [each["name"] for each in ask(app, "active_queues", f"options-{queue}")] == consumed_queues(queue)
+    assert "DEBUG" in broker.log(f"options-{queue}").read_text()
+
+
+@pytest.mark.parametrize(("pool", "implementation"), [("threads", "thread"), ("solo", "solo")])
+def test_pool_of_one_queue(start_worker: StartWorker, pool: str, implementation: str) -> None:
+    queue = QUEUES[-1]
+    name = f"{pool}-{queue.name}"
+    variables = {f"CELERY_WORKER_POOL_{queue.identifier.upper()}": pool, "CELERY_WORKER_POOL": "prefork"}
+    app = start_worker(queue.name, name, **variables)
+    assert ask(app, "stats", name)["pool"]["implementation"] == f"celery.concurrency.{implementation}:TaskPool"
+
+
+# jinja: if cookiecutter.beat_scheduler != "none"
+def test_queue_of_the_schedule_follows_its_variable(start_worker: StartWorker) -> None:
+    queue = queue_names()[0]
+    app = start_worker(queue, "renamed", CELERY_BEAT_QUEUE="{queue}.scheduled")
+    assert [each["name"] for each in ask(app, "active_queues", "renamed")] == [queue, f"{queue}.scheduled"]
+
+
+# jinja: endif
+def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, broker: Stack) -> None:
+    """SIGTERM is what honcho, Docker and systemd send; without the remapping, soft shutdown does nothing on it."""
+    start_worker(queue_names()[0], "stopped")
+    broker.send_signal("stopped", signal.SIGTERM)
+    assert broker.wait("stopped", 20) == 0
+    assert "Initiating Soft Shutdown" in broker.log("stopped").read_text()
+
+
+@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
+def test_make_target_of_every_queue(queue: Any) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", f"celery-{queue.name}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert f"-m shared.commands.worker {queue.name}" in done.stdout
+    assert worker_arguments(queue)[:3] == ["-A", queue.worker_app, "worker"]
+
+
+def test_worker_of_an_unknown_queue_is_refused() -> None:
+    command = ["python", "-m", "shared.commands.worker", "typo"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"'typo' is not a queue of this project: use one of {', '.join(queue_names())}"
