@@ -71,6 +71,12 @@ class Plan:
     summary: str
 
     @property
+    def code_folders(self) -> list[str]:
+        """The folders whose code a running worker has loaded."""
+        django = ["config"] if any(service.name == "django" for service in self.services) else []
+        return ["shared", *(service.package for service in self.services), *django]
+
+    @property
     def combined(self) -> bool:
         """Whether some queue is consumed by one worker for both services."""
         return any(queue.owner == BOTH for queue in self.queues)

@@ -6,7 +6,7 @@ import dj_database_url
 from pydantic import field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from shared.environment import PLACEHOLDER, DeploymentSettings
+from shared.environment import DeploymentSettings
 
 DEVELOPMENT_KEY = "only-for-development-this-key-is-known-to-everybody"
 
@@ -34,8 +34,6 @@ class DjangoSettings(DeploymentSettings):
 
     @model_validator(mode="after")
     def _check_secret_key(self) -> Self:
-        if not self.is_development and (
-            self.django_secret_key == DEVELOPMENT_KEY or PLACEHOLDER in self.django_secret_key
-        ):
+        if not self.is_development and self.django_secret_key == DEVELOPMENT_KEY:
             raise ValueError("DJANGO_SECRET_KEY: is required outside development: set it to a long random text")
         return self

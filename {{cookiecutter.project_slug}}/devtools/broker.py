@@ -40,7 +40,7 @@ def private_broker(environment: dict[str, str], directory: Path) -> Iterator[dic
 def main() -> None:
     """Run the broker until somebody stops it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with private_broker({}, Path(".run")) as found, announced(found):
+    with private_broker({}, Path(".run").resolve()) as found, announced(found):
         print("\n".join(f"{name}={value}" for name, value in found.items()))
         print("The other make targets find it. Ctrl-C stops it.", flush=True)
         with suppress(KeyboardInterrupt):

@@ -11,7 +11,7 @@ from honcho.manager import Manager
 from devtools.broker import private_broker
 from devtools.ports import settle_ports
 from devtools.run_file import RUN_FILE, announced
-from devtools.stack import procfile, run_release, with_own_python
+from devtools.stack import ROOT, procfile, run_release, with_own_python
 from devtools.web_services import WEB_SERVICES
 
 
@@ -52,13 +52,13 @@ def main() -> None:
     environment = with_own_python({**os.environ, "PYTHONUNBUFFERED": "1"})
     ports = settle_ports(environment, keep_usual=True)
     environment |= ports
-    with private_broker(environment, Path(".run")) as found:
+    with private_broker(environment, Path(".run").resolve()) as found:
         environment |= found
         commands = procfile("Procfile.dev")
         run_release(commands, environment)
         manager = Manager()
         for name, command in commands.items():
-            manager.add_process(name, command, env=environment)
+            manager.add_process(name, command, env=environment, cwd=str(ROOT))
         stopped = threading.Event()
         threading.Thread(target=say_when_ready, args=(environment, stopped), daemon=True).start()
         with announced({**found, **ports}):

@@ -75,7 +75,7 @@ class Stack:
 
     def stop(self, *names: str, patience: float = 10) -> None:
         """Stop processes, all of them by default; those that do not listen are killed after ``patience`` seconds."""
-        chosen = [self._processes.pop(name) for name in names or tuple(self._processes)]
+        chosen = [self._processes.pop(name) for name in names or tuple(self._processes) if name in self._processes]
         for process in chosen:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -87,8 +87,8 @@ class Stack:
         self._processes[name].send_signal(number)
 
     def wait(self, name: str, patience: float) -> int:
-        """Wait until a process has ended, and return its exit status; raise ``TimeoutExpired`` if it goes on."""
-        return self._processes[name].wait(patience)
+        """Return the exit status of a process that ends by itself; raise ``TimeoutExpired`` if it does not."""
+        return self._processes.pop(name).wait(patience)
 
     def check(self) -> None:
         """Raise ``SystemExit`` with the end of its log if a process has ended."""
@@ -159,6 +159,9 @@ def running_stack(*, extra: dict[str, str] | None = None, only: set[str] | None 
         environment |= settle_ports(environment, keep_usual=False)
         if environment.get("DATABASE_URL", "").startswith("sqlite"):
             environment["DATABASE_URL"] = f"sqlite:///{directory}/db.sqlite3"
+        # jinja: if cookiecutter.beat_scheduler == "file"
+        environment["BEAT_SCHEDULE_FILENAME"] = f"{directory}/schedule"
+        # jinja: endif
         with private_broker(environment, directory) as found:
             stack = Stack(environment | found, directory)
             commands = procfile()

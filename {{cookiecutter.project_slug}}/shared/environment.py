@@ -33,13 +33,17 @@ def load(settings: type[Settings]) -> Settings:
     """Read ``settings`` from the environment.
 
     Raises:
-        SystemExit: a value is wrong; one line for each names the variable. The value itself is not printed, since
-            it may be a secret.
+        SystemExit: a value is wrong or still a placeholder; one line for each names the variable. The value itself
+            is not printed, since it may be a secret.
     """
     try:
-        return settings()
+        values = settings()
     except ValidationError as error:
         raise SystemExit("\n".join(_describe(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+    for name in settings.model_fields:
+        if PLACEHOLDER in str(getattr(values, name)):
+            raise SystemExit(f"{name.upper()}: still holds {PLACEHOLDER}: put the real value there")
+    return values
 
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:
@@ -54,5 +58,8 @@ def unread_variables(prefix: str, known: Iterable[str], environment: Iterable[st
     for name in sorted(environment):
         if name.startswith(prefix) and name not in names:
             nearest = difflib.get_close_matches(name, names, n=1)
-            lines.append(f"{name}: nothing reads this variable" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+            lines.append(
+                f"{name}: nothing in this project reads this variable"
+                + (f"; did you mean {nearest[0]}?" if nearest else "")
+            )
     return lines

@@ -3,17 +3,29 @@
 https://docs.celeryq.dev/en/stable/userguide/periodic-tasks.html#starting-the-scheduler
 """
 
+from pathlib import Path
 from typing import Any
+
+from celery.beat import PersistentScheduler
 
 from shared.beat_schedule import celery_beat_schedule
 from shared.environment import load
 from shared.settings import BeatSettings
 
 
+class FileScheduler(PersistentScheduler):
+    """Makes the folder of the file, which Celery's own scheduler does not."""
+
+    def setup_schedule(self) -> None:
+        """Open the file."""
+        Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
+        super().setup_schedule()
+
+
 class FileSettings(BeatSettings):
     """What the environment decides about the file."""
 
-    beat_schedule_filename: str = "celerybeat-schedule"
+    beat_schedule_filename: str = ".run/celerybeat-schedule"
 
 
 def beat_configuration(redis_url: str) -> dict[str, Any]:
@@ -21,7 +33,7 @@ def beat_configuration(redis_url: str) -> dict[str, Any]:
     settings = load(FileSettings)
     return {
         "beat_schedule": celery_beat_schedule(),
-        "beat_scheduler": settings.celery_beat_scheduler or "celery.beat:PersistentScheduler",
+        "beat_scheduler": settings.celery_beat_scheduler or "shared.scheduler:FileScheduler",
         # Relative to the working directory: name a writable place where that one is read-only.
         "beat_schedule_filename": settings.beat_schedule_filename,
         "beat_max_loop_interval": 30,

@@ -78,7 +78,8 @@ def _unavailable(future: "Future[Any]", error: BaseException) -> BrokerUnavailab
     if isinstance(error, TimeoutError) and not future.done():
         future.cancel()
         return BrokerUnavailableError(f"no answer within {DEADLINE} s")
-    return BrokerUnavailableError(f"{type(error).__name__}: {error}")
+    # Celery says on several lines what the first sentence says.
+    return BrokerUnavailableError(" ".join(str(error).split()).partition(". ")[0] or type(error).__name__)
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     apps = service_apps()
     for app in apps:
         app.loader.import_default_modules()
-        monkeypatch.setattr(app.conf, "task_always_eager", True)
-        monkeypatch.setattr(app.conf, "task_eager_propagates", True)
+        monkeypatch.setitem(app.conf, "task_always_eager", True)
+        monkeypatch.setitem(app.conf, "task_eager_propagates", True)
 
     def send(contract: Contract[Any], payload: Any, *, task_id: str | None = None, **_: Any) -> str:
         app = next(app for app in apps if contract.name in app.tasks)
@@ -101,14 +101,14 @@ def broker() -> Iterator[Stack]:
 def start_worker(broker: Stack) -> Iterator[Callable[..., Celery]]:
     """Return a function that starts a worker and returns an app with which to ask it.
 
-    Its arguments: the queue, the node's name, and variables for this worker alone.
+    Its arguments: the queue, the node's name, options of Celery, and variables for this worker alone.
     """
     names = []
     sender = sender_for(broker.environment)
 
-    def start(queue: str, name: str, **environment: str) -> Celery:
+    def start(queue: str, name: str, options: str = "", **environment: str) -> Celery:
         names.append(name)
-        broker.start(name, f"python -m shared.commands.worker {queue} {name}", environment)
+        broker.start(name, f"python -m shared.commands.worker {queue} --hostname {name}@%h {options}", environment)
         for _ in range(60):
             broker.check()
             if sender.control.ping([node_name(name)], timeout=0.5, limit=1):

@@ -37,10 +37,30 @@ def test_login_is_asked_for(stack: Stack) -> None:
     assert response.status_code == httpx.codes.UNAUTHORIZED
 
 
-@pytest.mark.parametrize("login", ["", "admin", "admin:CHANGE_ME"])
-def test_does_not_start_without_a_login_outside_development(login: str) -> None:
+def test_development_needs_no_login(broker: Stack) -> None:
+    broker.start("flower", "python -m shared.commands.flower", {"FLOWER_BASIC_AUTH": ""})
+    url = f"http://127.0.0.1:{broker.environment['FLOWER_PORT']}/workers"
+    deadline = time.monotonic() + 30
+    while True:
+        broker.check()
+        try:
+            response = httpx.get(url)
+            break
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    broker.stop("flower")
+    assert response.status_code == httpx.codes.OK
+
+
+REQUIRED = "FLOWER_BASIC_AUTH: is required outside development: set it to name:password"
+PLACEHOLDER = "FLOWER_BASIC_AUTH: still holds CHANGE_ME: put the real value there"
+
+
+@pytest.mark.parametrize(("login", "message"), [("", REQUIRED), ("admin", REQUIRED), ("admin:CHANGE_ME", PLACEHOLDER)])
+def test_does_not_start_without_a_login_outside_development(login: str, message: str) -> None:
     environment = with_own_python({"ENVIRONMENT": "production", "FLOWER_BASIC_AUTH": login})
     command = ["python", "-m", "shared.commands.flower"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.strip() == "FLOWER_BASIC_AUTH: is required outside development: set it to name:password"
+    assert done.stderr.strip() == message

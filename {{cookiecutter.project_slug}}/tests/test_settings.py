@@ -55,6 +55,7 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
             "localhost:6379",
             "REDIS_URL: is not the URL of a Redis or Valkey server: begin it with redis://",
         ),
+        ("REDIS_URL", "redis://:CHANGE_ME@redis/0", "REDIS_URL: still holds CHANGE_ME: put the real value there"),
         ("CELERY_WORKER_CONCURRENCY", "many", "CELERY_WORKER_CONCURRENCY: "),
         ("CELERY_WORKER_POOL", "fork", "CELERY_WORKER_POOL: "),
         ("CELERY_TASK_TIME_LIMIT", "0", "CELERY_TASK_TIME_LIMIT: "),
@@ -82,10 +83,10 @@ def test_broker_of_another_kind_is_refused() -> None:
 
 
 def test_variable_that_nothing_reads_is_reported_with_the_nearest_name() -> None:
-    environment = ["CELERY_BROKER", "CELERY_WORKER_CONCURENCY", "CELERY_BROKER_URL", "PATH"]
+    environment = ["CELERY_BROKER", "CELERY_WORKER_POOOL", "CELERY_BROKER_URL", "PATH"]
     assert unread_variables("CELERY_", known_variables(), environment) == [
-        "CELERY_BROKER: nothing reads this variable; did you mean CELERY_BROKER_URL?",
-        "CELERY_WORKER_CONCURENCY: nothing reads this variable; did you mean CELERY_WORKER_CONCURRENCY?",
+        "CELERY_BROKER: nothing in this project reads this variable; did you mean CELERY_BROKER_URL?",
+        "CELERY_WORKER_POOOL: nothing in this project reads this variable; did you mean CELERY_WORKER_POOL?",
     ]
 
 

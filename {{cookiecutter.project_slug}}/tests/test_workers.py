@@ -2,6 +2,8 @@
 
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -76,10 +78,18 @@ def test_queue_of_the_schedule_follows_its_variable(start_worker: StartWorker) -
 # jinja: endif
 def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, broker: Stack) -> None:
     """SIGTERM is what honcho, Docker and systemd send; without the remapping, soft shutdown does nothing on it."""
-    start_worker(queue_names()[0], "stopped")
+    app = start_worker(queue_names()[0], "stopped", "--include tests.sleeping")
+    result = app.send_task("tests.sleeping.sleep", queue=queue_names()[0])
+    while result.state != "STARTED":
+        time.sleep(0.1)
     broker.send_signal("stopped", signal.SIGTERM)
     assert broker.wait("stopped", 20) == 0
     assert "Initiating Soft Shutdown" in broker.log("stopped").read_text()
+    # What did not finish in time is back in the queue, at once and not after the visibility timeout.
+    start_worker(queue_names()[0], "next", "--include tests.sleeping")
+    while result.state == "STARTED" and not (result.info or {}).get("hostname", "").startswith("next@"):
+        time.sleep(0.1)
+    app.control.revoke(result.id, terminate=True, signal="SIGKILL")
 
 
 @pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
@@ -91,8 +101,15 @@ def test_make_target_of_every_queue(queue: Any) -> None:
     assert worker_arguments(queue)[:3] == ["-A", queue.worker_app, "worker"]
 
 
+def test_pool_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_WORKER_POOL", "gevent")
+    monkeypatch.setattr("shared.commands.worker.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="CELERY_WORKER_POOL: gevent is not installed"):
+        worker_arguments(QUEUES[0])
+
+
 def test_worker_of_an_unknown_queue_is_refused() -> None:
-    command = ["python", "-m", "shared.commands.worker", "typo"]
+    command = [sys.executable, "-m", "shared.commands.worker", "typo"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == f"'typo' is not a queue of this project: use one of {', '.join(queue_names())}"

@@ -8,4 +8,6 @@ from typing import NoReturn
 def run_celery(arguments: list[str]) -> NoReturn:
     """Replace this process by ``celery`` with ``arguments``, so that signals reach it without a go-between."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])
+    # Env files list every variable. What is empty there counts as unset, but Celery and its plugins would take it.
+    environment = {name: value for name, value in os.environ.items() if value}
+    os.execve(sys.executable, [sys.executable, "-m", "celery", *arguments], environment)

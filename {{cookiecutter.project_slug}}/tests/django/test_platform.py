@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from backend.platform import services, tasks
 from backend.platform.models import Report, Statistics
+from config.celery import celery_app
 from shared.sending import BrokerUnavailableError, Contract
 
 pytestmark = pytest.mark.django_db
@@ -93,4 +94,4 @@ def test_endpoint_wants_post(client: Client) -> None:
 
 def test_tasks_can_be_sent_on_commit() -> None:
     """Celery's own way is there too, for tasks that are no contract."""
-    assert hasattr(tasks.purge_old_reports, "delay_on_commit")
+    assert hasattr(celery_app.tasks[tasks.purge_old_reports.name], "delay_on_commit")
