@@ -3,13 +3,16 @@
 import argparse
 import difflib
 import json
+import sys
 from importlib import import_module
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import TimeoutError
 
-from shared.layout import SERVICES
+from shared.layout import SERVICES, queue_of_task
 
+PATIENCE = 60  # seconds
 EXAMPLE = """ARGS='{"text": "hello"}'"""
 
 
@@ -51,6 +54,38 @@ def find_app(name: str) -> Celery:
     raise SystemExit(f"error: there is no task {name!r}; NAME is one of\n{listed}")
 
 
+def run_here(app: Celery, name: str, arguments: dict[str, Any]) -> Any:
+    """Run the task in this process, once, and return what it returns.
+
+    Raises:
+        SystemExit: it failed; what it raised is printed first.
+    """
+    task = app.tasks[name]
+    # Whoever runs a task by hand wants to see why it fails, not to wait for its retries.
+    task.max_retries = 0
+    result = task.apply(kwargs=arguments)
+    if result.failed():
+        print(result.traceback, file=sys.stderr)
+        raise SystemExit(f"error: {name} failed: {result.result}")
+    return result.result
+
+
+def send(app: Celery, name: str, arguments: dict[str, Any]) -> Any:
+    """Send the task to its queue, wait for a worker to run it, and return what it returns.
+
+    Raises:
+        SystemExit: no broker, no worker that runs it within ``PATIENCE`` seconds, or the task failed.
+    """
+    try:
+        result = app.send_task(name, kwargs=arguments)
+        print(f"sent {result.id} to {queue_of_task(name)}", flush=True)
+        return None if app.tasks[name].ignore_result else result.get(timeout=PATIENCE)
+    except TimeoutError:
+        raise SystemExit(f"error: no worker has run it within {PATIENCE} s: is `make dev` running?") from None
+    except Exception as error:
+        raise SystemExit(f"error: {name} failed: {error}") from None
+
+
 def main() -> None:
     """Run the task in this process, or with ``--send`` on a worker, and print what it returned."""
     parser = argparse.ArgumentParser(prog="make task")
@@ -60,16 +95,8 @@ def main() -> None:
     options = parser.parse_args()
     arguments = parse_arguments(options.arguments)
     app = find_app(options.name)
-    if options.send:
-        # Asked for expressly, the result is kept even where the task itself would not keep it.
-        result = app.send_task(options.name, kwargs=arguments)
-        print(f"sent {result.id}", flush=True)
-        if app.tasks[options.name].ignore_result:
-            return
-        value = result.get(timeout=60)
-    else:
-        value = app.tasks[options.name].apply(kwargs=arguments, throw=True).get()
-    print(json.dumps(value, indent=2))
+    run = send if options.send else run_here
+    print(json.dumps(run(app, options.name, arguments), indent=2))
 
 
 if __name__ == "__main__":

@@ -45,5 +45,17 @@ def test_crontab_entry_fires_once(stack: Stack, entry: Entry) -> None:
     assert len(pattern.findall(worker_log_of(stack, entry.task))) == 1
 
 
+def test_options_of_beat_take_effect(broker: Stack) -> None:
+    options = {"CELERY_BEAT_LOGLEVEL": "debug", "CELERY_BEAT_SCHEDULER": "celery.beat:Scheduler"}
+    broker.start("beat-options", "python -m shared.commands.beat", options)
+    log = broker.log("beat-options")
+    deadline = time.monotonic() + 30
+    while "DEBUG/MainProcess" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    broker.stop("beat-options")
+    assert "celery.beat.Scheduler" in log.read_text()
+
+
 def test_entries_expire_so_that_a_backlog_does_not_pile_up() -> None:
     assert all(entry["options"]["expires"] > 0 for entry in celery_beat_schedule().values())

@@ -1,10 +1,13 @@
 """The broker refuses connections, or accepts them and never answers: every request still gets an answer in time."""
 
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -44,7 +47,7 @@ def timed_post(services: Stack, service: WebService) -> tuple[httpx.Response, fl
     return response, time.perf_counter() - started
 
 
-def assert_unavailable(services: Stack, service: WebService) -> None:
+def assert_unavailable(services: Stack, service: WebService, missing: list[str]) -> None:
     for _ in range(3):
         response, seconds = timed_post(services, service)
         assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, response.text
@@ -53,34 +56,44 @@ def assert_unavailable(services: Stack, service: WebService) -> None:
         assert seconds < LIMIT
     ready = httpx.get(f"{service.address(services.environment)}/health/ready", timeout=30)
     assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    assert sorted(ready.json()["problems"]) == ["broker", "result backend"]
-    status = httpx.get(f"{service.address(services.environment)}/tasks/0123", timeout=30)
-    assert status.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert sorted(ready.json()["problems"]) == missing
 
 
 @each_service
 def test_broker_that_refuses(services: Stack, service: WebService) -> None:
-    assert_unavailable(services, service)
+    assert_unavailable(services, service, ["broker", "result backend"])
+    status = httpx.get(f"{service.address(services.environment)}/tasks/0123", timeout=30)
+    assert status.status_code == httpx.codes.SERVICE_UNAVAILABLE
+
+
+def wait_until_accepted(services: Stack, service: WebService) -> None:
+    deadline = time.monotonic() + 10
+    while timed_post(services, service)[0].status_code != httpx.codes.ACCEPTED:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """Halt a server, given one of its processes, without ending it, while the context is open."""
+    group = os.getpgid(process)
+    os.killpg(group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(group, signal.SIGCONT)
 
 
 @each_service
-def test_broker_that_is_frozen(services: Stack, service: WebService, redis_port: int, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
-    with private_redis(tmp_path_factory.mktemp("redis"), redis_port):
-        found = subprocess.run(["pgrep", "-f", f"127.0.0.1:{redis_port}"], capture_output=True, text=True, check=True)
-        server = int(found.stdout.split()[0])
+def test_broker_that_is_frozen(services: Stack, service: WebService, redis_port: int, tmp_path: Path) -> None:
+    with private_redis(tmp_path, redis_port):
         # It works, so that the service holds a connection; then it freezes; then it works again.
-        deadline = time.monotonic() + 10
-        while timed_post(services, service)[0].status_code != httpx.codes.ACCEPTED:
-            assert time.monotonic() < deadline
-        subprocess.os.kill(server, signal.SIGSTOP)  # type: ignore[attr-defined]
-        try:
-            assert_unavailable(services, service)
+        wait_until_accepted(services, service)
+        found = subprocess.run(["pgrep", "-f", f"127.0.0.1:{redis_port}"], capture_output=True, text=True, check=True)
+        with frozen(int(found.stdout.split()[0])):
+            assert_unavailable(services, service, ["broker", "result backend"])
             assert_others_are_answered(services, service)
-        finally:
-            subprocess.os.kill(server, signal.SIGCONT)  # type: ignore[attr-defined]
-        deadline = time.monotonic() + 10
-        while timed_post(services, service)[0].status_code != httpx.codes.ACCEPTED:
-            assert time.monotonic() < deadline
+        wait_until_accepted(services, service)
 
 
 def assert_others_are_answered(services: Stack, service: WebService) -> None:

@@ -1,5 +1,6 @@
 """Whatever is named in one place exists in the other. A failure names the culprit."""
 
+import ast
 import inspect
 import json
 import re
@@ -70,6 +71,18 @@ def test_every_task_has_a_route_to_a_worker_that_registers_it() -> None:
             pattern = next(pattern for pattern in task_routes() if re.fullmatch(pattern.replace("*", ".*"), name))
             queue = task_routes()[pattern]["queue"]
             assert name in registered_tasks(worker_app_of(queue)), f"{name}: the worker of {queue} does not register it"
+
+
+def test_tasks_are_thin() -> None:
+    """A task checks its arguments, calls services and returns: what branches or loops belongs into a service."""
+    for service in SERVICES:
+        for file in (ROOT / service.package).glob("*/tasks.py"):
+            functions = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)]
+            for function in functions:
+                thick = [
+                    node for node in ast.walk(function) if isinstance(node, ast.For | ast.If | ast.Try | ast.While)
+                ]
+                assert not thick, f"{file.relative_to(ROOT)}: {function.name} does more than call a service"
 
 
 # jinja: if cookiecutter.beat_scheduler != "none"

@@ -1,0 +1,91 @@
+"""Each promise of the guides that the project began with is kept by tests; this table names them, row by row."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = "{{cookiecutter.project_slug}}/tests"
+
+ROWS = {
+    "A1 one configuration for both services": [
+        f"{PROJECT}/test_settings.py::test_services_agree_on_everything_but_the_default_queue",
+    ],
+    "A2 broker, queues and concurrency come from the environment": [
+        f"{PROJECT}/test_settings.py::test_broker_and_results_lie_where_redis_url_says",
+        f"{PROJECT}/test_workers.py::test_options_take_effect",
+        f"{PROJECT}/test_workers.py::test_queue_of_the_schedule_follows_its_variable",
+    ],
+    "A3 one shared queue, one worker that runs the tasks of both": [
+        "tests/test_rendered_project.py::test_named_project_passes_its_own_checks_and_tests",
+        f"{PROJECT}/test_delivery.py::test_worked_examples_succeed",
+        f"{PROJECT}/test_across_services.py::test_fastapi_has_a_report_written_by_django",
+    ],
+    "A4 the env files hold the same variables": [
+        f"{PROJECT}/test_consistency.py::test_both_env_files_hold_the_same_variables",
+        f"{PROJECT}/test_consistency.py::test_every_variable_in_the_env_files_is_read",
+    ],
+    "A5 everything runs together, or piece by piece": [
+        f"{PROJECT}/test_dev.py::test_everything_comes_up_and_is_announced",
+        f"{PROJECT}/test_make.py::test_target_runs_what_is_there",
+    ],
+    "B1 a task without a queue goes to its owner's": [
+        f"{PROJECT}/test_delivery.py::test_task_without_a_queue_goes_to_its_owner",
+        f"{PROJECT}/test_delivery.py::test_every_service_reaches_every_queue",
+    ],
+    "B2 tasks are found without wiring": [
+        f"{PROJECT}/django/test_project.py::test_tasks_of_a_new_app_are_found_without_wiring",
+        f"{PROJECT}/fastapi/test_atom.py::test_tasks_of_a_new_package_are_found_without_wiring",
+    ],
+    "B5 rate limits": [f"{PROJECT}/test_delivery.py::test_rate_limit_holds"],
+    "B6 heavy work has a queue and a worker of its own": [
+        "tests/test_queue_layouts.py::test_extra_queue_has_a_worker_a_target_and_a_route",
+        f"{PROJECT}/test_consistency.py::test_every_queue_has_one_worker",
+    ],
+    "B9 a make target for each queue's worker": [f"{PROJECT}/test_workers.py::test_make_target_of_every_queue"],
+    "C2 worker options": [
+        f"{PROJECT}/test_workers.py::test_options_take_effect",
+        f"{PROJECT}/test_workers.py::test_pool_of_one_queue",
+    ],
+    "C3 beat options, and only one beat": [
+        f"{PROJECT}/test_beat.py::test_options_of_beat_take_effect",
+        f"{PROJECT}/test_beat_redbeat.py::test_second_beat_waits_and_takes_over",
+        f"{PROJECT}/test_beat_file.py::test_every_beat_fires_so_run_exactly_one",
+    ],
+    "C4 queues with their own concurrency and pool": [
+        f"{PROJECT}/test_settings.py::test_one_queue_may_have_its_own_concurrency_and_pool",
+        f"{PROJECT}/test_workers.py::test_pool_of_one_queue",
+    ],
+    "D1 a crontab entry in every scheduler": [f"{PROJECT}/test_beat.py::test_crontab_entry_fires_once"],
+    "D2 worker and beat without containers": [
+        f"{PROJECT}/test_make.py::test_target_runs_what_is_there",
+        f"{PROJECT}/test_make.py::test_missing_broker_is_said_in_one_line",
+    ],
+    "D4 one task by hand": [f"{PROJECT}/test_make.py::test_task_can_be_run_by_hand"],
+    "D5 a fixture that switches eager mode": [f"{PROJECT}/test_eager.py::test_switches_every_app_and_back"],
+    "E1 tasks are thin": [f"{PROJECT}/test_consistency.py::test_tasks_are_thin"],
+    "E2 countdown and eta": [
+        f"{PROJECT}/test_delivery.py::test_countdown_and_eta_delay_a_task",
+        f"{PROJECT}/test_delivery.py::test_delay_beyond_the_visibility_timeout_is_refused",
+    ],
+    "E3 a periodic task made in the admin fires": [
+        f"{PROJECT}/django/test_periodic.py::test_entries_of_the_code_and_of_the_admin_fire",
+    ],
+    "E4 register_periodic_task is idempotent": [
+        f"{PROJECT}/django/test_periodic.py::test_registering_twice_changes_nothing",
+        f"{PROJECT}/django/test_periodic.py::test_command_registers",
+    ],
+    "E7 direct calls, eager tasks, a real worker": [
+        f"{PROJECT}/django/test_platform.py::test_task_called_directly",
+        f"{PROJECT}/fastapi/test_atom.py::test_request_is_scored_by_an_eager_task",
+        f"{PROJECT}/test_delivery.py::test_worked_examples_succeed",
+    ],
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_row_has_its_tests(row: str) -> None:
+    for test in ROWS[row]:
+        path, _, name = test.partition("::")
+        assert re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE), f"{row}: there is no {test}"

@@ -1,0 +1,72 @@
+"""Make targets and the small tools behind them: each says in one line what is missing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devtools.ports import free_port
+from devtools.stack import ROOT
+from shared.layout import SERVICES, queue_names
+
+TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+WORKERS = [f"celery-{name}" for name in queue_names()]
+
+
+def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run one of the modules with this interpreter."""
+    variables = {"PYTHONPATH": str(ROOT), **environment}
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("target", [*TARGETS, *WORKERS])
+def test_target_runs_what_is_there(target: str) -> None:
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    for module in re.findall(r"python -m ((?:devtools|shared)[\w.]+)", done.stdout):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"make {target}: there is no {module}"
+
+
+def test_help_lists_every_target() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [*TARGETS, *WORKERS]
+
+
+def test_missing_broker_is_said_in_one_line(tmp_path: Path) -> None:
+    port = free_port()
+    done = run("devtools.check_broker", cwd=tmp_path, REDIS_URL=f"redis://:secret@127.0.0.1:{port}/0")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: no broker answers at redis://127.0.0.1:{port}: "
+        "run `make dev` or `make broker` in another terminal, or set REDIS_URL in .env\n"
+    )
+
+
+def test_address_that_a_killed_run_left_is_explained(tmp_path: Path) -> None:
+    (tmp_path / ".run").mkdir()
+    (tmp_path / ".run/env").touch()
+    done = run("devtools.check_broker", cwd=tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert done.stderr.endswith(".run/env names it, but what wrote that file has ended: delete the file\n")
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_task_can_be_run_by_hand(service) -> None:  # type: ignore[no-untyped-def]
+    done = run("devtools.task", service.ping_task, "")
+    assert (done.returncode, done.stdout) == (0, '"pong"\n'), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("no.such.task", "", "error: there is no task 'no.such.task'; NAME is one of"),
+        (SERVICES[0].ping_task, "{oops", "error: ARGS is not JSON"),
+        (SERVICES[0].ping_task, "[1]", "error: ARGS must be a JSON object"),
+        (SERVICES[0].ping_task, '{"nonsense": 1}', f"error: {SERVICES[0].ping_task} failed: ping() got an unexpected"),
+    ],
+)
+def test_bad_input_to_a_task_is_named(name: str, arguments: str, message: str) -> None:
+    done = run("devtools.task", name, arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
