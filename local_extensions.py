@@ -69,12 +69,16 @@ class Plan:
     remove: tuple[str, ...]
     rename: tuple[tuple[str, str], ...]
     summary: str
+    scheduler_requirement: str
+    production_broker_url: str
 
     @property
     def code_folders(self) -> list[str]:
-        """The folders whose code a running worker has loaded."""
-        django = ["config"] if any(service.name == "django" for service in self.services) else []
-        return ["shared", *(service.package for service in self.services), *django]
+        """The packages that are deployed."""
+        folders = {"shared", *(service.package for service in self.services)}
+        folders |= {queue.worker_app.partition(".")[0] for queue in self.queues}
+        folders |= {service.celery_app.partition(".")[0] for service in self.services}
+        return sorted(folders)
 
     @property
     def combined(self) -> bool:
@@ -92,18 +96,20 @@ PACKAGES = {"django": "backend", "fastapi": "app"}
 WORKER_APPS = {"django": "config.celery", "fastapi": "app.celery_app", BOTH: "combined.celery_app"}
 EXAMPLE_QUEUES = {"django": "platform", "fastapi": "atom"}
 BROKERS = {"redis": "Redis", "rabbitmq": "RabbitMQ"}
+# Empty: the same server as REDIS_URL.
+PRODUCTION_BROKER_URLS = {"redis": "", "rabbitmq": "amqp://{project_slug}:CHANGE_ME@rabbitmq:5672//"}
 SCHEDULERS = {
-    "redbeat": "RedBeat",
-    "database": "the database",
-    "file": "a file",
-    "none": "",
+    "redbeat": ("RedBeat", "celery-redbeat>=2.4.2,<3"),
+    "database": ("the database", "django-celery-beat>=2.9,<3"),
+    "file": ("a file", ""),
+    "none": ("", ""),
 }
 
 # What leaves a rendering when the feature was not chosen. A test holds that every path exists.
 REMOVE_UNLESS = {
-    "django": ("manage.py", "backend", "config", "tests/django"),
-    "fastapi": ("app", "tests/fastapi"),
-    "two services": ("tests/test_across_services.py",),
+    "django": ("manage.py", "backend", "config", "tests/django", "docs/tasks-in-django.md"),
+    "fastapi": ("app", "tests/fastapi", "docs/tasks-in-fastapi.md"),
+    "two services": ("tests/test_across_services.py", "docs/tasks-across-services.md"),
     "combined": ("combined",),
     "beat": (
         "shared/beat_schedule.py",
@@ -119,8 +125,8 @@ REMOVE_UNLESS = {
         "tests/django/test_periodic.py",
     ),
     "file": ("tests/test_beat_file.py",),
-    "rabbitmq": ("devtools/rabbitmq.py", "tests/test_rabbitmq.py"),
-    "flower": ("shared/commands/flower.py", "tests/test_flower.py"),
+    "rabbitmq": ("devtools/rabbitmq.py", "tests/test_rabbitmq.py", "docs/run-with-rabbitmq.md"),
+    "flower": ("shared/commands/flower.py", "tests/test_flower.py", "docs/watch-with-flower.md"),
 }
 
 # NAME__ANSWER becomes NAME where that answer was given, and is removed otherwise.
@@ -262,7 +268,7 @@ def _join(words: list[str]) -> str:
 
 
 def _summary(answers: Answers, services: tuple[Service, ...], queues: tuple[Queue, ...]) -> str:
-    scheduler = SCHEDULERS[answers["beat_scheduler"]]
+    scheduler = SCHEDULERS[answers["beat_scheduler"]][0]
     parts = [
         _join([service.title for service in services]),
         f"{'queues' if len(queues) > 1 else 'queue'} {_join([queue.name for queue in queues])}",
@@ -311,6 +317,8 @@ def plan(answers: Answers) -> Plan:
         remove=tuple(remove),
         rename=tuple(rename),
         summary=_summary(answers, services, queues),
+        scheduler_requirement=SCHEDULERS[answers["beat_scheduler"]][1],
+        production_broker_url=PRODUCTION_BROKER_URLS[answers["broker"]].format(**answers),
     )
 
 

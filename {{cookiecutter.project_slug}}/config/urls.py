@@ -1,6 +1,7 @@
 """Django's URLs."""
 
 from django.contrib import admin
+from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 
 from config import views
@@ -12,4 +13,6 @@ urlpatterns = [
     path("queues/<str:queue>/ping", views.ping),
     path("tasks/<str:task_id>", views.task_status, name="task-status"),
     path("platform/", include("backend.platform.urls")),
+    # In development the admin's styles are served by whatever serves the pages; elsewhere this is empty.
+    *staticfiles_urlpatterns(),
 ]

@@ -46,20 +46,6 @@ def send(stack: Stack, service: WebService, path: str, body: dict[str, Any] | No
     return row, succeeded
 
 
-# jinja: if cookiecutter.beat_scheduler != "none"
-def await_schedule(stack: Stack, service: WebService) -> Row:
-    """Wait until the schedule has started a task of ``service``, and return its line."""
-    started = time.perf_counter()
-    url = f"{service.address(stack.environment)}{service.statistics}"
-    while not (figures := stack.wait_for(url))["refreshes"]:
-        if time.perf_counter() - started > 60:
-            raise SystemExit(f"error: the schedule has started nothing within 60 s: {url}")
-        time.sleep(0.1)
-    worker = figures["refreshed_by"].partition("@")[0]
-    return Row("refresh_statistics", "beat", worker, figures["refreshed_from"], f"see {service.statistics}", "")
-
-
-# jinja: endif
 def show(rows: list[Row]) -> None:
     """Print the table."""
     table = [astuple(row) for row in [HEADINGS, *rows]]
@@ -97,7 +83,11 @@ def main() -> None:
         done = [send(stack, *request) for request in [*pings, *examples]]
         rows = [row for row, _ in done]
         # jinja: if cookiecutter.beat_scheduler != "none"
-        rows += [await_schedule(stack, service) for service in WEB_SERVICES]
+        for service in WEB_SERVICES:
+            url = f"{service.address(stack.environment)}{service.statistics}"
+            figures = stack.wait_for(url, until=lambda figures: figures["refreshes"] > 0)
+            worker, queue = figures["refreshed_by"].partition("@")[0], figures["refreshed_from"]
+            rows.append(Row("refresh_statistics", "beat", worker, queue, f"see {service.statistics}", ""))
         # jinja: endif
         print()
         show(rows)

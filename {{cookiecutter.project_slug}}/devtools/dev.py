@@ -15,6 +15,17 @@ from devtools.stack import ROOT, procfile, run_release, with_own_python
 from devtools.web_services import WEB_SERVICES
 
 
+def with_reload(command: str) -> str:
+    """Return ``command`` such that its process begins anew when code changes.
+
+    The web servers do so by themselves if asked; Celery does not.
+    """
+    if "shared.commands." not in command:
+        return f"{command} --reload"
+    folders = [file.parent.name for file in ROOT.glob("*/__init__.py") if file.parent.name not in ("devtools", "tests")]
+    return f'watchfiles --filter python --target-type command "{command}" {" ".join(sorted(folders))}'
+
+
 def where_to_look(environment: dict[str, str]) -> list[str]:
     """Return a line for each page that somebody may want to open."""
     return [
@@ -54,11 +65,11 @@ def main() -> None:
     environment |= ports
     with private_broker(environment, Path(".run").resolve()) as found:
         environment |= found
-        commands = procfile("Procfile.dev")
+        commands = procfile()
         run_release(commands, environment)
         manager = Manager()
         for name, command in commands.items():
-            manager.add_process(name, command, env=environment, cwd=str(ROOT))
+            manager.add_process(name, with_reload(command), env=environment, cwd=str(ROOT))
         stopped = threading.Event()
         threading.Thread(target=say_when_ready, args=(environment, stopped), daemon=True).start()
         with announced({**found, **ports}):

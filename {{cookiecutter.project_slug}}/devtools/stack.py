@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RELEASE = "release"  # the process that runs to its end before the others start
 
 
-def procfile(name: str = "Procfile") -> dict[str, str]:
-    """Return the commands of a Procfile by process name."""
-    return dict(parse_procfile((ROOT / name).read_text()).processes)
+def procfile() -> dict[str, str]:
+    """Return the commands of the Procfile by process name."""
+    return dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
 
 
 def with_own_python(environment: dict[str, str]) -> dict[str, str]:
@@ -96,8 +96,10 @@ class Stack:
             if process.poll() is not None:
                 raise SystemExit(f"error: {name} ended with status {process.returncode}:\n{tail(self.log(name))}")
 
-    def wait_for(self, url: str, patience: float = 60) -> dict[str, Any]:
-        """Ask ``url`` until it answers 200, and return its JSON.
+    def wait_for(
+        self, url: str, until: Callable[[dict[str, Any]], bool] = bool, patience: float = 60
+    ) -> dict[str, Any]:
+        """Ask ``url`` until it answers 200 with JSON of which ``until`` is true, and return that.
 
         Raises:
             SystemExit: a process ended meanwhile, or there was no such answer.
@@ -108,7 +110,7 @@ class Stack:
             self.check()
             try:
                 response = httpx.get(url, timeout=5)
-                if response.status_code == httpx.codes.OK:
+                if response.status_code == httpx.codes.OK and until(response.json()):
                     return dict(response.json())
                 answer = response.text[:300]
             except httpx.TransportError as error:

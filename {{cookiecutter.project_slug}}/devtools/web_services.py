@@ -14,7 +14,10 @@ class Example:
 
 @dataclass(frozen=True)
 class WebService:
-    """A service, its process in the Procfile, the variable that holds its port, a page to look at, what to try."""
+    """A service, its process in the Procfile, the variable that holds its port, a page to look at, what to try.
+
+    ``limited_task`` is a task with a rate limit of ten a second, and its arguments.
+    """
 
     title: str
     process: str
@@ -22,6 +25,7 @@ class WebService:
     page: str
     examples: list[Example]
     statistics: str
+    limited_task: tuple[str, list[Any]]
 
     def address(self, environment: dict[str, str]) -> str:
         """Return where the service listens."""
@@ -42,6 +46,7 @@ WEB_SERVICES = [
             # jinja: endif
         ],
         statistics="/platform/statistics",
+        limited_task=("backend.platform.tasks.notify_subscriber", [1]),
     ),
     # jinja: endif
     # jinja: if cookiecutter.use_fastapi
@@ -57,6 +62,7 @@ WEB_SERVICES = [
             # jinja: endif
         ],
         statistics="/atom/statistics",
+        limited_task=("app.atom.tasks.call_partner", ["somebody"]),
     ),
     # jinja: endif
 ]

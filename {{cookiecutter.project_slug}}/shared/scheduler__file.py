@@ -18,7 +18,7 @@ class FileScheduler(PersistentScheduler):
 
     def setup_schedule(self) -> None:
         """Open the file."""
-        Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
+        Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)  # type: ignore[attr-defined]
         super().setup_schedule()
 
 

@@ -51,11 +51,9 @@ def test_contract_is_kept_by_the_worker_of_its_queue(contract) -> None:  # type:
     assert parameters == list(contract.payload.model_fields), f"{contract.name}: takes other arguments than its payload"
 
 
-@pytest.mark.parametrize("file", ["Procfile", "Procfile.dev"])
-def test_every_queue_has_one_worker(file: str) -> None:
-    commands = " ".join(procfile(file).values())
-    consumed = re.findall(r"shared\.commands\.worker ([\w.-]+)", commands)
-    assert consumed == queue_names(), f"{file}: workers and shared/layout.py disagree"
+def test_every_queue_has_one_worker() -> None:
+    consumed = re.findall(r"shared\.commands\.worker ([\w.-]+)", " ".join(procfile().values()))
+    assert consumed == queue_names(), "the workers in Procfile and shared/layout.py disagree"
 
 
 def test_every_route_names_a_declared_queue() -> None:

@@ -116,13 +116,10 @@ def test_delay_beyond_the_visibility_timeout_is_refused() -> None:
     refuse_long_delay(app, countdown=limit - 1)
 
 
-def test_rate_limit_holds(stack: Stack) -> None:
+@each_service
+def test_rate_limit_holds(stack: Stack, service: WebService) -> None:
     sender = sender_for(stack.environment)
-    # jinja: if cookiecutter.use_django
-    name, arguments = "backend.platform.tasks.notify_subscriber", (1,)
-    # jinja: else
-    name, arguments = "app.atom.tasks.call_partner", ("x",)
-    # jinja: endif
+    name, arguments = service.limited_task
     results = [sender.send_task(name, args=arguments) for _ in range(15)]
     for result in results:
         result.get(timeout=30)

@@ -1,6 +1,7 @@
 """``make dev``: everything comes up, code is reloaded, Ctrl-C stops it and leaves nothing behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from devtools.web_services import WEB_SERVICES
 from shared.layout import queue_names
 from tests.conftest import STACK_ENVIRONMENT
 
+DEV_ENV = (ROOT / "envs/dev.env").read_text()
+
 
 class Dev:
     """A running ``make dev`` in a folder of its own, so that one that somebody works with is left alone."""
@@ -24,12 +27,9 @@ class Dev:
     def __init__(self, directory: Path) -> None:
         self.run_file = directory / ".run/env"
         self.output = directory / "output"
-        ports = {service.port_variable: str(free_port()) for service in WEB_SERVICES}
-        # jinja: if cookiecutter.use_flower
-        ports["FLOWER_PORT"] = str(free_port())
-        # jinja: endif
+        ports = {name: str(free_port()) for name in re.findall(r"^\w+_PORT", DEV_ENV, re.MULTILINE)}
         self.environment = {**os.environ, **STACK_ENVIRONMENT, **ports, "PYTHONPATH": str(ROOT)}
-        if "DATABASE_URL" in (ROOT / "envs/dev.env").read_text():
+        if "DATABASE_URL" in DEV_ENV:
             self.environment["DATABASE_URL"] = f"sqlite:///{directory}/db.sqlite3"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(

@@ -32,9 +32,10 @@ def register(**changes: object) -> PeriodicTask:
 @pytest.mark.django_db
 def test_registering_twice_changes_nothing() -> None:
     PeriodicTask.objects.create(name="somebody's own", task=TASK, interval=register().interval)
-    before = list(PeriodicTask.objects.values("id", "name", "task", "interval_id", "enabled", "queue"))
+    rows = PeriodicTask.objects.order_by("id").values("id", "name", "task", "interval_id", "enabled", "queue")
+    before = list(rows)
     register()
-    assert list(PeriodicTask.objects.values("id", "name", "task", "interval_id", "enabled", "queue")) == before
+    assert list(rows.all()) == before
 
 
 @pytest.mark.django_db
