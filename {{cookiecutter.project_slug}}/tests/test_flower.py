@@ -8,7 +8,8 @@ import pytest
 
 from devtools.stack import ROOT, Stack, with_own_python
 from devtools.web_services import WEB_SERVICES
-from shared.layout import SERVICES, queue_names
+from shared.contracts import PINGS
+from shared.layout import queue_names
 
 LOGIN = ("admin", "for-tests-only")
 
@@ -24,7 +25,7 @@ def test_workers_and_tasks_of_every_service_are_shown(stack: Stack) -> None:
             stack.finished(stack.post(WEB_SERVICES[0], f"/queues/{queue}/ping"))
         workers = {name.partition("@")[0] for name in ask(stack, "/api/workers?refresh=1").json()}
         tasks = {task["name"] for task in ask(stack, "/api/tasks").json().values() if task["state"] == "SUCCESS"}
-        if set(queue_names()) <= workers and {service.ping_task for service in SERVICES[:1]} <= tasks:
+        if set(queue_names()) <= workers and {contract.name for contract in PINGS.values()} <= tasks:
             break
         assert time.monotonic() < deadline, (workers, tasks)
         time.sleep(1)

@@ -1,13 +1,14 @@
 """Make targets and the small tools behind them: each says in one line what is missing."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from devtools.ports import free_port
+from devtools.ports import free_port, settle_ports
 from devtools.stack import ROOT
 from shared.layout import SERVICES, queue_names
 
@@ -30,7 +31,7 @@ def test_target_runs_what_is_there(target: str) -> None:
 
 
 def test_help_lists_every_target() -> None:
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert [line.split()[0] for line in done.stdout.splitlines()] == [*TARGETS, *WORKERS]
 
 
@@ -49,6 +50,17 @@ def test_address_that_a_killed_run_left_is_explained(tmp_path: Path) -> None:
     (tmp_path / ".run/env").touch()
     done = run("devtools.check_broker", cwd=tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.stderr.endswith(".run/env names it, but what wrote that file has ended: delete the file\n")
+
+
+def test_taken_port_is_said_and_another_one_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken, free = str(other.getsockname()[1]), str(free_port())
+        ports = settle_ports({"ONE_PORT": taken, "TWO_PORT": free, "PORTABLE": "1"}, keep_usual=True)
+    assert ports["ONE_PORT"] not in (taken, free)
+    assert ports == {"ONE_PORT": ports["ONE_PORT"], "TWO_PORT": free}
+    assert capsys.readouterr().out == f"port {taken} is taken: ONE_PORT is {ports['ONE_PORT']} this time\n"
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
