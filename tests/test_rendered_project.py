@@ -1,5 +1,6 @@
 """Rendered projects in use: each is set up, checked and tested with its own make targets, real workers included."""
 
+import os
 import re
 import shutil
 from itertools import product
@@ -39,7 +40,10 @@ def use(project: Path, python: str, *targets: str) -> str:
     if "test" in targets:
         summaries = re.findall(r"^=*\s*(\d+ .*) in [\d.]+s", said, re.MULTILINE)
         assert len(summaries) == 1, said
-        assert re.fullmatch(r"\d+ passed(, \d+ warnings?)?", summaries[0]), said
+        # On a laptop without RabbitMQ, the tests that need it are left out; CI must have it.
+        may_skip = not (shutil.which("rabbitmq-server") or os.environ.get("CI"))
+        skipped = r"(, \d+ skipped)?" if may_skip else ""
+        assert re.fullmatch(rf"\d+ passed{skipped}(, \d+ warnings?)?", summaries[0]), said
     return said
 
 
