@@ -39,16 +39,21 @@ def load(settings: type[Settings]) -> Settings:
     try:
         values = settings()
     except ValidationError as error:
-        raise SystemExit("\n".join(_describe(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+        raise SystemExit("\n".join(_describe(error))) from None
     for name in settings.model_fields:
         if PLACEHOLDER in str(getattr(values, name)):
             raise SystemExit(f"{name.upper()}: still holds {PLACEHOLDER}: put the real value there")
     return values
 
 
-def _describe(location: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return f"{str(location[0]).upper()}: {text}" if location else text
+def _describe(error: ValidationError) -> list[str]:
+    """Return one line for each variable, however many of the types it may have it does not fit."""
+    problems: dict[str, list[str]] = {}
+    for problem in error.errors():
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        problems.setdefault(name, []).append(problem["msg"].removeprefix("Value error, "))
+    # What concerns several variables has no place of its own, and names them in its message.
+    return [f"{name}: {'; '.join(messages)}" if name else "; ".join(messages) for name, messages in problems.items()]
 
 
 def unread_variables(prefix: str, known: Iterable[str], environment: Iterable[str] = os.environ) -> list[str]:

@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -97,10 +97,6 @@ class Contract(Generic[Payload]):
     queue: str
     payload: type[Payload]
     keeps_result: bool = True
-
-    def on_queue(self, queue: str) -> "Contract[Payload]":
-        """Return the same contract for another queue of the same owner."""
-        return replace(self, queue=queue)
 
     def send(
         self,

@@ -31,7 +31,9 @@ def test_target_runs_what_is_there(target: str) -> None:
 
 
 def test_help_lists_every_target() -> None:
-    done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert [line.split()[0] for line in done.stdout.splitlines()] == [*TARGETS, *WORKERS]
 
 
