@@ -1,7 +1,6 @@
 """``make demo``: send a task through every service to every queue, wait for the results, show them, stop everything."""
 
 import json
-import os
 import sys
 import time
 from dataclasses import astuple, dataclass
@@ -100,5 +99,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped.")

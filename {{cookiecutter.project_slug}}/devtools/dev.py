@@ -38,12 +38,13 @@ def where_to_look(environment: dict[str, str]) -> list[str]:
 
 def say_when_ready(environment: dict[str, str], stopped: threading.Event) -> None:
     """Wait until all web services answer, then print where to look."""
+    client = httpx.Client(timeout=2, trust_env=False)
     waiting = [f"{service.address(environment)}/health/live" for service in WEB_SERVICES]
     while waiting:
         if stopped.wait(0.3):
             return
         try:
-            httpx.get(waiting[0], timeout=2)
+            client.get(waiting[0])
         except httpx.TransportError:
             continue
         waiting.pop(0)

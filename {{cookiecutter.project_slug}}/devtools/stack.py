@@ -54,6 +54,8 @@ class Stack:
         self.environment = environment
         self.directory = directory
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        # Whatever proxy this machine uses, it has no business between its own processes.
+        self._http = httpx.Client(timeout=10, trust_env=False)
 
     def log(self, name: str) -> Path:
         """Return the file that holds a process's output."""
@@ -109,7 +111,7 @@ class Stack:
         while time.monotonic() < deadline:
             self.check()
             try:
-                response = httpx.get(url, timeout=5)
+                response = self._http.get(url)
                 if response.status_code == httpx.codes.OK and until(response.json()):
                     return dict(response.json())
                 answer = response.text[:300]
@@ -125,7 +127,7 @@ class Stack:
             SystemExit: the service did not accept the task.
         """
         address = service.address(self.environment)
-        response = httpx.post(f"{address}{path}", json=body, timeout=10)
+        response = self._http.post(f"{address}{path}", json=body)
         if response.status_code != httpx.codes.ACCEPTED:
             raise SystemExit(f"error: {service.title} answered {response.status_code} to {path}: {response.text[:300]}")
         return f"{address}{response.json()['status_url']}"
@@ -139,7 +141,7 @@ class Stack:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             self.check()
-            status = httpx.get(status_url, timeout=10).json()
+            status = self._http.get(status_url).json()
             if status.get("state") in ("succeeded", "failed"):
                 return dict(status)
             time.sleep(0.02)

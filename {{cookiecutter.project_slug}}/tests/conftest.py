@@ -23,6 +23,9 @@ for variable in [*os.environ]:
     if variable.startswith("CELERY_") or variable in known_variables():
         del os.environ[variable]
 
+# Nor on the proxy between this machine and the rest of the world.
+os.environ["NO_PROXY"] = "127.0.0.1"
+
 STACK_ENVIRONMENT = {
     "CELERY_WORKER_CONCURRENCY": "1",
     "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "1",
