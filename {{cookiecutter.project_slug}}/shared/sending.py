@@ -52,24 +52,24 @@ def _forget_pool() -> None:
 os.register_at_fork(after_in_child=_forget_pool)
 
 
-def within_deadline(call: Callable[[], Result], deadline: float = DEADLINE) -> Result:
+def within_deadline(call: Callable[[], Result]) -> Result:
     """Run ``call`` in a thread and return what it returns.
 
     Raises:
-        BrokerUnavailableError: it raised, or took longer than ``deadline`` seconds.
+        BrokerUnavailableError: it raised, or took longer than ``DEADLINE`` seconds.
     """
     future = sender_pool().submit(call)
     try:
-        return future.result(deadline)
+        return future.result(DEADLINE)
     except UNREACHABLE as error:
         raise _unavailable(future, error) from error
 
 
-async def within_deadline_async(call: Callable[[], Result], deadline: float = DEADLINE) -> Result:
+async def within_deadline_async(call: Callable[[], Result]) -> Result:
     """Do the same as ``within_deadline`` without blocking the event loop."""
     future = sender_pool().submit(call)
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(future), deadline)
+        return await asyncio.wait_for(asyncio.wrap_future(future), DEADLINE)
     except UNREACHABLE as error:
         raise _unavailable(future, error) from error
 
