@@ -8,9 +8,9 @@ from typing import Any
 
 from celery.schedules import crontab
 
+from shared.beat_settings import BeatSettings
 from shared.environment import load
 from shared.layout import queue_of_task
-from shared.settings import BeatSettings
 
 
 @dataclass(frozen=True)

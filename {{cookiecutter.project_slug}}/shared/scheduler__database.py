@@ -6,8 +6,8 @@ https://django-celery-beat.readthedocs.io/
 from typing import Any
 
 from shared.beat_schedule import celery_beat_schedule
+from shared.beat_settings import BeatSettings
 from shared.environment import load
-from shared.settings import BeatSettings
 
 
 def beat_configuration(redis_url: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 from celery.beat import PersistentScheduler
 
 from shared.beat_schedule import celery_beat_schedule
+from shared.beat_settings import BeatSettings
 from shared.environment import load
-from shared.settings import BeatSettings
 
 
 class FileScheduler(PersistentScheduler):

@@ -10,9 +10,9 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from redis.retry import Retry
 
 from shared.beat_schedule import celery_beat_schedule
+from shared.beat_settings import BeatSettings
 from shared.environment import load
 from shared.layout import PROJECT
-from shared.settings import BeatSettings
 
 LOOP_INTERVAL = 5  # seconds
 

@@ -92,33 +92,6 @@ class CelerySettings(BaseSettings):
         return self.celery_task_default_queue or service.default_queue
 
 
-# jinja: if cookiecutter.beat_scheduler != "none"
-class BeatSettings(BaseSettings):
-    """Everything about beat that the environment decides. A field is the variable of the same name, upper-cased."""
-
-    model_config = MODEL_CONFIG
-
-    celery_beat_queue: str = "{queue}.beat"
-    celery_beat_scheduler: str = ""  # a class, as in module.ClassName; empty: this project's choice
-    celery_beat_loglevel: Loglevel = "info"
-    schedule_tick_seconds: float = Field(default=30, gt=0)
-
-    @field_validator("celery_beat_queue")
-    @classmethod
-    def _check_beat_queue(cls, name: str) -> str:
-        if "{queue}" not in name and len({queue.worker_app for queue in QUEUES}) > 1:
-            raise ValueError(
-                f"{name!r} would be shared by workers that cannot run each other's tasks: write "
-                "'{queue}' where the worker's queue belongs, as in '{queue}.beat'"
-            )
-        return name
-
-    def beat_queue(self, queue: str) -> str:
-        """Return where the schedule's entries for the tasks of ``queue`` go; that queue's worker listens there too."""
-        return self.celery_beat_queue.replace("{queue}", queue)
-
-
-# jinja: endif
 def worker_settings(queue: Queue) -> CelerySettings:
     """Return what the environment says for the worker of ``queue``: for each name in ``PER_QUEUE``, that queue's first.
 
@@ -135,12 +108,14 @@ def worker_settings(queue: Queue) -> CelerySettings:
 
 def consumed_queues(queue: str) -> list[str]:
     """Return what the worker of ``queue`` listens to."""
-    return [
-        queue,
-        # jinja: if cookiecutter.beat_scheduler != "none"
-        load(BeatSettings).beat_queue(queue),
-        # jinja: endif
-    ]
+    names: list[str] = [queue]
+
+    # jinja: if cookiecutter.beat_scheduler != "none"
+    from shared.beat_settings import BeatSettings
+
+    names.append(load(BeatSettings).beat_queue(queue))
+    # jinja: endif
+    return names
 
 
 def all_queues() -> list[str]:
@@ -149,12 +124,13 @@ def all_queues() -> list[str]:
 
 
 def known_variables() -> set[str]:
-    """Return the names of all environment variables that this module and the launchers read."""
-    classes: list[type[BaseSettings]] = [
-        CelerySettings,
-        # jinja: if cookiecutter.beat_scheduler != "none"
-        BeatSettings,
-        # jinja: endif
-    ]
+    """Return the names of all environment variables that the settings and the launchers read."""
+    classes: list[type[BaseSettings]] = [CelerySettings]
+
+    # jinja: if cookiecutter.beat_scheduler != "none"
+    from shared.beat_settings import BeatSettings
+
+    classes.append(BeatSettings)
+    # jinja: endif
     names = {field.upper() for settings in classes for field in settings.model_fields}
     return names | {f"{name}_{queue.identifier.upper()}" for name in PER_QUEUE for queue in QUEUES}

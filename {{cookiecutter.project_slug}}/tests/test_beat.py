@@ -9,8 +9,10 @@ import pytest
 from devtools.stack import Stack
 from devtools.web_services import WEB_SERVICES, WebService
 from shared.beat_schedule import Entry, celery_beat_schedule, entries
-from shared.layout import QUEUES, queue_of_task
-from shared.settings import BeatSettings, consumed_queues
+from shared.beat_settings import BeatSettings
+from shared.layout import QUEUES, queue_names, queue_of_task
+from shared.settings import consumed_queues
+from tests.test_workers import StartWorker, ask
 
 CRONTABS = [entry for entry in entries(BeatSettings()) if not isinstance(entry.schedule, float)]
 
@@ -55,6 +57,12 @@ def test_options_of_beat_take_effect(broker: Stack) -> None:
         time.sleep(0.2)
     broker.stop("beat-options")
     assert "celery.beat.Scheduler" in log.read_text()
+
+
+def test_queue_of_the_schedule_follows_its_variable(start_worker: StartWorker) -> None:
+    queue = queue_names()[0]
+    app = start_worker(queue, "renamed", CELERY_BEAT_QUEUE="{queue}.scheduled")
+    assert [each["name"] for each in ask(app, "active_queues", "renamed")] == [queue, f"{queue}.scheduled"]
 
 
 def test_entries_expire_so_that_a_backlog_does_not_pile_up() -> None:

@@ -68,14 +68,6 @@ def test_pool_of_one_queue(start_worker: StartWorker, pool: str, implementation:
     assert ask(app, "stats", name)["pool"]["implementation"] == f"celery.concurrency.{implementation}:TaskPool"
 
 
-# jinja: if cookiecutter.beat_scheduler != "none"
-def test_queue_of_the_schedule_follows_its_variable(start_worker: StartWorker) -> None:
-    queue = queue_names()[0]
-    app = start_worker(queue, "renamed", CELERY_BEAT_QUEUE="{queue}.scheduled")
-    assert [each["name"] for each in ask(app, "active_queues", "renamed")] == [queue, f"{queue}.scheduled"]
-
-
-# jinja: endif
 def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, broker: Stack) -> None:
     """SIGTERM is what honcho, Docker and systemd send; without the remapping, soft shutdown does nothing on it."""
     app = start_worker(queue_names()[0], "stopped", "--include tests.sleeping")

@@ -8,9 +8,9 @@ from typing import Any
 
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from shared.beat_settings import BeatSettings
 from shared.environment import load
 from shared.layout import queue_of_task
-from shared.settings import BeatSettings
 
 
 def register_periodic_task(

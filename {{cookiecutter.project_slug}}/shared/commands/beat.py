@@ -1,9 +1,9 @@
 """Start beat, which sends the schedule's tasks: ``python -m shared.commands.beat``."""
 
+from shared.beat_settings import BeatSettings
 from shared.commands import run_celery
 from shared.environment import load
 from shared.layout import SERVICES
-from shared.settings import BeatSettings
 
 
 def beat_arguments() -> list[str]:

@@ -16,8 +16,8 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from backend.platform.periodic import register_periodic_task
 from devtools.stack import ROOT, Stack, running_stack
 from devtools.web_services import WEB_SERVICES
+from shared.beat_settings import BeatSettings
 from shared.layout import SERVICES
-from shared.settings import BeatSettings
 from tests.conftest import STACK_ENVIRONMENT
 
 WORKER = f"celery-{SERVICES[0].default_queue}".replace(".", "-")

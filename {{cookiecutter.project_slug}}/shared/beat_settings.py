@@ -1,0 +1,36 @@
+"""What the environment decides about beat, as one typed object.
+
+``shared.settings`` imports this module inside of functions only, because this one needs it first.
+"""
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
+
+from shared.environment import MODEL_CONFIG
+from shared.layout import QUEUES
+from shared.settings import Loglevel
+
+
+class BeatSettings(BaseSettings):
+    """Everything about beat that the environment decides. A field is the variable of the same name, upper-cased."""
+
+    model_config = MODEL_CONFIG
+
+    celery_beat_queue: str = "{queue}.beat"
+    celery_beat_scheduler: str = ""  # a class, as in module.ClassName; empty: this project's choice
+    celery_beat_loglevel: Loglevel = "info"
+    schedule_tick_seconds: float = Field(default=30, gt=0)
+
+    @field_validator("celery_beat_queue")
+    @classmethod
+    def _check_beat_queue(cls, name: str) -> str:
+        if "{queue}" not in name and len({queue.worker_app for queue in QUEUES}) > 1:
+            raise ValueError(
+                f"{name!r} would be shared by workers that cannot run each other's tasks: write "
+                "'{queue}' where the worker's queue belongs, as in '{queue}.beat'"
+            )
+        return name
+
+    def beat_queue(self, queue: str) -> str:
+        """Return where the schedule's entries for the tasks of ``queue`` go; that queue's worker listens there too."""
+        return self.celery_beat_queue.replace("{queue}", queue)
