@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import OTHER_PYTHON, run_and_leave_nothing
+from tests.commands import OTHER_PYTHON, run, run_and_leave_nothing
 from tests.conftest import Bake
 
 
@@ -50,6 +50,15 @@ def private_postgresql(folder: Path) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+# Trust nobody any more; the server's files are its own, so it writes this one itself.
+REQUIRE_PASSWORD = """\
+ALTER ROLE shop PASSWORD 'right';
+SELECT current_setting('hba_file') AS file \\gset
+COPY (SELECT 'host all all 127.0.0.1/32 scram-sha-256') TO :'file';
+SELECT pg_reload_conf();
+"""
+
+
 @pytest.mark.slow
 def test_django_runs_on_postgresql(bake: Bake, tmp_path: Path) -> None:
     project = shutil.copytree(
@@ -64,3 +73,25 @@ def test_django_runs_on_postgresql(bake: Bake, tmp_path: Path) -> None:
         query = ["psql", url.replace("postgres:", "postgresql:"), "-Atc", "SELECT count(*) FROM platform_report"]
         counted = subprocess.run(query, capture_output=True, text=True, check=True)
         assert int(counted.stdout) > 0
+
+
+@pytest.mark.slow
+def test_refused_login_is_told_in_one_line(bake: Bake, tmp_path: Path) -> None:
+    project = shutil.copytree(bake(use_fastapi=False, use_flower=False, beat_scheduler="none"), tmp_path / "project")
+    run_and_leave_nothing(["make", f"PYTHON={OTHER_PYTHON}", "setup"], project)
+
+    def migrate(url: str) -> subprocess.CompletedProcess[str]:
+        return run([".venv/bin/python", "manage.py", "migrate"], project, DATABASE_URL=url)
+
+    with private_postgresql(tmp_path / "postgresql") as url:
+        psql = ["psql", url.replace("postgres:", "postgresql:"), "-v", "ON_ERROR_STOP=1"]
+        subprocess.run(psql, input=REQUIRE_PASSWORD, stdout=subprocess.DEVNULL, text=True, check=True)
+        server = url.partition("@")[2].removesuffix("/shop")
+        refuses = f'error: DATABASE_URL: the database at {server} refuses the login of user "shop": '
+        done = migrate(f"postgres://shop:wrong@{server}/shop")
+        password = "password authentication failed: use the password that it was created with"
+        assert (done.returncode, done.stdout) == (1, f"{refuses}{password}\n")
+        done = migrate(f"postgres://shop:right@{server}/missing")
+        database = 'database "missing" does not exist: create it, or correct the variable'
+        assert (done.returncode, done.stdout) == (1, f"{refuses}{database}\n")
+        assert migrate(f"postgres://shop:right@{server}/shop").returncode == 0

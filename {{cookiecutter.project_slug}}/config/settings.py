@@ -6,8 +6,9 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 
 from pathlib import Path
 
-import dj_database_url
+from django.utils.log import DEFAULT_LOGGING
 
+from config.database import database
 from config.env import DjangoSettings
 from shared.environment import load
 
@@ -18,6 +19,13 @@ env = load(DjangoSettings)
 SECRET_KEY = env.django_secret_key
 DEBUG = env.is_development
 ALLOWED_HOSTS = list(env.django_allowed_hosts)
+
+if not env.is_development:
+    # A reverse proxy that ends TLS is expected in front. It must set or drop this header: Django believes whoever
+    # sends it.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -33,7 +41,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # First, before anything looks at the host that was asked for.
+    "config.health.health_middleware",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -58,8 +69,7 @@ TEMPLATES = [
     }
 ]
 
-# Workers close their connections after every task, so only the web service gains from keeping them.
-DATABASES = {"default": dj_database_url.parse(env.database_url, conn_max_age=60, conn_health_checks=True)}
+DATABASES = {"default": database(env.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -70,4 +80,17 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+# The same everywhere, so that an image can be built without any variable. Where DEBUG is on, Django uses the plain
+# names and WhiteNoise the files in the apps. https://whitenoise.readthedocs.io/en/stable/django.html
 STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.static_files.HashedStaticFiles"},
+}
+
+# By itself Django writes nothing where DEBUG is off, not even the traceback behind a 500.
+LOGGING = DEFAULT_LOGGING | {
+    "handlers": DEFAULT_LOGGING["handlers"] | {"console": {"class": "logging.StreamHandler", "level": "INFO"}}
+}
