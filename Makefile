@@ -33,7 +33,7 @@ test: setup ## Test the template: plan, bad answers, all pairs of options, four 
 	@$(PYTEST) -m 'not slow'
 
 .PHONY: test-slow
-test-slow: setup ## Only the rest: every scheduler with every broker, the demo (needs RabbitMQ and PostgreSQL)
+test-slow: setup ## Only the rest: every scheduler with every broker, the demo, Compose stacks (needs RabbitMQ, PostgreSQL, Chromium)
 	@$(PYTEST) -m slow
 
 .PHONY: test-all

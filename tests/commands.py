@@ -14,7 +14,10 @@ PYTHON = str(Path(sys.base_prefix, "bin", "python3"))
 OTHER_PYTHON = os.environ.get("TRINITY_PYTHON_313", PYTHON)
 
 # Settings of a rendered project, and what make, uv and pytest tell the processes that they start.
-PRIVATE_PREFIXES = ("CELERY_", "REDIS_", "DJANGO_", "FASTAPI_", "FLOWER_", "PYTHON", "PYTEST_", "MAKE", "MFLAGS")
+PRIVATE_PREFIXES = (
+    *("CELERY_", "REDIS_", "DJANGO_", "FASTAPI_", "FLOWER_", "POSTGRES_", "RABBITMQ_"),
+    *("COMPOSE_", "IMAGE", "PYTHON", "PYTEST_", "MAKE", "MFLAGS"),
+)
 PRIVATE_NAMES = {"DATABASE_URL", "ENVIRONMENT", "KEEP", "NO_MKDOCS_2_WARNING", "UV", "VIRTUAL_ENV"}
 CACHE_NAMES = {"RUFF_CACHE_DIR", "MYPY_CACHE_DIR"}
 

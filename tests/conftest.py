@@ -1,6 +1,7 @@
-"""Rendering for the tests: each set of answers once per worker process."""
+"""Rendering for the tests, each set of answers once per worker process; and which tests can run here."""
 
 import json
+import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from pytest_cookies.plugin import Cookies
 
+from tests.compose import engine_answers
 from tests.matrix import ROOT
 
 Bake = Callable[..., Path]
@@ -21,6 +23,25 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.longrepr = f"skipped, which no test may be: {report.longrepr}"
         report.outcome = "failed"
     return report
+
+
+def leaves_docker_out() -> bool:
+    """Whether there is no Docker engine here, and need not be."""
+    return not os.environ.get("CI") and not engine_answers()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs Docker where no engine answers, except in CI, where it then fails."""
+    wanted = [item for item in items if item.get_closest_marker("docker")]
+    if wanted and leaves_docker_out():
+        items[:] = [item for item in items if item not in wanted]
+        config.hook.pytest_deselected(items=wanted)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was left out."""
+    if leaves_docker_out():
+        terminalreporter.write_line("left out: the tests marked `docker`, since no Docker engine answers here")
 
 
 @pytest.fixture(scope="session")

@@ -15,21 +15,32 @@ ROWS = {
     "A2 broker, queues and concurrency come from the environment": [
         f"{PROJECT}/test_settings.py::test_broker_and_results_lie_where_redis_url_says",
         f"{PROJECT}/test_workers.py::test_options_take_effect",
-        f"{PROJECT}/test_workers.py::test_queue_of_the_schedule_follows_its_variable",
+        f"{PROJECT}/test_beat.py::test_queue_of_the_schedule_follows_its_variable",
     ],
     "A3 one shared queue, one worker that runs the tasks of both": [
         "tests/test_rendered_project.py::test_named_project_passes_its_own_checks_and_tests",
         f"{PROJECT}/test_delivery.py::test_worked_examples_succeed",
         f"{PROJECT}/test_across_services.py::test_fastapi_has_a_report_written_by_django",
     ],
-    "A4 the env files hold the same variables": [
+    "A4 env files and Compose files hold the same variables, and one anchor feeds every process": [
         f"{PROJECT}/test_consistency.py::test_both_env_files_hold_the_same_variables",
         f"{PROJECT}/test_consistency.py::test_every_variable_in_the_env_files_is_read",
+        f"{PROJECT}/test_consistency.py::test_every_setting_reaches_the_containers",
+        "tests/test_compose_files.py::test_every_process_gets_the_shared_variables_from_one_anchor",
+        "tests/test_compose_files.py::test_every_variable_of_the_env_files_reaches_the_processes",
+        "tests/test_compose_files.py::test_one_line_moves_every_process_to_another_broker",
     ],
     "A5 everything runs together, or piece by piece": [
+        "tests/test_compose_development.py::test_stack_comes_up_works_and_goes",
         f"{PROJECT}/test_dev.py::test_everything_comes_up_and_is_announced",
         f"{PROJECT}/test_make.py::test_target_runs_what_is_there",
     ],
+    "A6 production refuses a missing or placeholder secret, and names it": [
+        "tests/test_compose_files.py::test_missing_secret_is_named",
+        "tests/test_compose_production.py::test_placeholder_is_refused_before_a_server_starts",
+        f"{PROJECT}/test_deployment.py::test_every_placeholder_is_named",
+    ],
+    "A7 Mongo beside PostgreSQL": ["tests/test_data_store.py::test_page_gives_a_stack_with_the_store_in_it"],
     "B1 a task without a queue goes to its owner's": [
         f"{PROJECT}/test_delivery.py::test_task_without_a_queue_goes_to_its_owner",
         f"{PROJECT}/test_delivery.py::test_every_service_reaches_every_queue",
@@ -43,7 +54,17 @@ ROWS = {
         "tests/test_queue_layouts.py::test_extra_queue_has_a_worker_a_target_and_a_route",
         f"{PROJECT}/test_consistency.py::test_every_queue_has_one_worker",
     ],
+    "B7 Flower shows both services, and needs a login outside development": [
+        f"{PROJECT}/test_flower.py::test_workers_and_tasks_of_every_service_are_shown",
+        f"{PROJECT}/test_flower.py::test_does_not_start_without_a_login_outside_development",
+        "tests/test_compose_production.py::test_flower_wants_a_login_and_shows_workers_and_tasks",
+    ],
     "B9 a make target for each queue's worker": [f"{PROJECT}/test_workers.py::test_make_target_of_every_queue"],
+    "B10 Compose services for workers, beat and Flower": [
+        "tests/test_compose_files.py::test_processes_are_those_of_the_procfile",
+        "tests/test_compose_development.py::test_stack_comes_up_works_and_goes",
+        "tests/test_compose_production.py::test_no_task_is_lost_when_a_worker_dies_or_all_of_it_stops",
+    ],
     "C2 worker options": [
         f"{PROJECT}/test_workers.py::test_options_take_effect",
         f"{PROJECT}/test_workers.py::test_pool_of_one_queue",
@@ -62,6 +83,11 @@ ROWS = {
         f"{PROJECT}/test_make.py::test_target_runs_what_is_there",
         f"{PROJECT}/test_make.py::test_missing_broker_is_said_in_one_line",
     ],
+    "D3 production from a registry's images, Flower included": [
+        "tests/test_compose_files.py::test_images_of_production_are_those_that_get_built",
+        "tests/test_compose_files.py::test_production_is_hardened",
+        "tests/test_compose_production.py::test_no_task_is_lost_when_a_worker_dies_or_all_of_it_stops",
+    ],
     "D4 one task by hand": [f"{PROJECT}/test_make.py::test_task_can_be_run_by_hand"],
     "D5 a fixture that switches eager mode": [f"{PROJECT}/test_eager.py::test_switches_every_app_and_back"],
     "E1 tasks are thin": [f"{PROJECT}/test_consistency.py::test_tasks_are_thin"],
@@ -75,6 +101,10 @@ ROWS = {
     "E4 register_periodic_task is idempotent": [
         f"{PROJECT}/django/test_periodic.py::test_registering_twice_changes_nothing",
         f"{PROJECT}/django/test_periodic.py::test_command_registers",
+    ],
+    "E5 make up, celery-logs, celery-beat-logs": [
+        "tests/test_compose_development.py::test_stack_comes_up_works_and_goes",
+        "tests/test_compose_development.py::test_logs_and_shell_reach_the_containers",
     ],
     "E7 direct calls, eager tasks, a real worker": [
         f"{PROJECT}/django/test_platform.py::test_task_called_directly",

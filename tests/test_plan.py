@@ -7,7 +7,8 @@ import pytest
 from cookiecutter.exceptions import FailedHookException
 
 import local_extensions
-from local_extensions import BOTH, RESERVED_QUEUES, RESERVED_SLUGS, Plan, Queue, default_queues, plan
+from local_extensions import RESERVED_QUEUES, RESERVED_SLUGS, Plan, Queue, default_queues, plan
+from processes import BOTH
 from tests.bad_answers import BAD_ANSWERS, BadAnswer
 from tests.matrix import QUESTIONS, Answers
 

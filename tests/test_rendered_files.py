@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_extensions import VARIANTS, plan
+from local_extensions import VARIANTS, plan, split_variant
 from tests.commands import as_arguments, cookiecutter, run, tool, without_network
 from tests.conftest import Bake
 from tests.files import files_below, listing, parse
@@ -18,7 +18,7 @@ from tests.test_plan import complete
 EXPECTED = ROOT / "tests" / "expected_files"
 RENDERINGS = [pytest.param(answers, id=name) for name, answers in renderings()]
 
-_VARIANTS = "|".join(re.escape(path.partition("__")[2].removesuffix(".py")) for path in chain(*VARIANTS.values()))
+_VARIANTS = "|".join(re.escape(split_variant(path)[1]) for path in chain(*VARIANTS.values()))
 LEFTOVERS = re.compile(
     rf"jinja:|# template:|\{{\{{|\{{%|cookiecutter\.\w|local_extensions|[a-z]__(?:{_VARIANTS})(?!__)", re.IGNORECASE
 )
@@ -145,9 +145,10 @@ def test_make_help_lists_a_worker_for_each_queue(answers: Answers, project: Path
     """PARITY B9."""
     ended = run(["make", "help"], project)
     assert ended.returncode == 0
-    beat = [] if complete(**answers)["beat_scheduler"] == "none" else ["celery-beat"]
+    beat = [] if complete(**answers)["beat_scheduler"] == "none" else ["celery-beat", "celery-beat-logs"]
     queues = [f"celery-{queue.name}" for queue in plan(complete(**answers)).queues]
-    assert sorted(re.findall(r"^ *(celery-\S+)", ended.stdout, re.MULTILINE)) == sorted(beat + queues)
+    listed = re.findall(r"^ *(celery-\S+)", ended.stdout, re.MULTILINE)
+    assert sorted(listed) == sorted([*beat, *queues, "celery-logs"])
 
 
 def _contents(project: Path) -> dict[str, tuple[bytes, int]]:

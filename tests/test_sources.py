@@ -5,7 +5,7 @@ import subprocess
 from itertools import chain
 from pathlib import Path
 
-from local_extensions import REMOVE_UNLESS, VARIANTS
+from local_extensions import REMOVE_UNLESS, VARIANTS, split_variant
 from tests.commands import run, tool
 from tests.files import files_below, parse
 from tests.matrix import LEVELS, QUESTIONS, ROOT, TEMPLATE
@@ -75,7 +75,7 @@ def test_variants_are_exactly_the_files_with_an_answer_in_their_name() -> None:
 
 def test_variants_are_named_after_answers() -> None:
     for question, paths in VARIANTS.items():
-        answers = {Path(path).name.partition("__")[2].removesuffix(".py") for path in paths}
+        answers = {split_variant(path)[1] for path in paths}
         assert answers <= set(QUESTIONS[question])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
-from devtools.stack import ROOT, procfile
+from devtools.stack import ROOT
 from shared.contracts import all_contracts
 from shared.layout import QUEUES, SERVICES, queue_names, task_routes
 from shared.settings import known_variables
@@ -50,9 +50,10 @@ def test_contract_is_kept_by_the_worker_of_its_queue(contract) -> None:  # type:
     assert parameters == list(contract.payload.model_fields), f"{contract.name}: takes other arguments than its payload"
 
 
-def test_every_queue_has_one_worker() -> None:
-    consumed = re.findall(r"shared\.commands\.worker ([\w.-]+)", " ".join(procfile().values()))
-    assert consumed == queue_names(), "the workers in Procfile and shared/layout.py disagree"
+@pytest.mark.parametrize("file", ["Procfile", "compose.yaml", "compose.prod.yaml"])
+def test_every_queue_has_one_worker(file: str) -> None:
+    consumed = re.findall(r"shared\.commands\.worker ([\w.-]+)", (ROOT / file).read_text())
+    assert consumed == queue_names(), f"the workers in {file} and shared/layout.py disagree"
 
 
 def test_every_route_names_a_declared_queue() -> None:
@@ -82,22 +83,12 @@ def test_tasks_are_thin() -> None:
                 assert not thick, f"{file.relative_to(ROOT)}: {function.name} does more than call a service"
 
 
-# jinja: if cookiecutter.beat_scheduler != "none"
-def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
-    from shared.beat_schedule import celery_beat_schedule
-    from shared.settings import consumed_queues
-
-    for name, entry in celery_beat_schedule().items():
-        queue = entry["options"]["queue"]
-        consumers = [candidate for candidate in QUEUES if queue in consumed_queues(candidate.name)]
-        assert consumers, f"schedule entry {name}: nobody listens to {queue}"
-        for consumer in consumers:
-            assert entry["task"] in registered_tasks(consumer.worker_app), f"schedule entry {name}: no {entry['task']}"
-
-
-# jinja: endif
 def variables_in(file: Path) -> list[str]:
     return re.findall(r"^([A-Z][A-Z0-9_]*)=", file.read_text(), re.MULTILINE)
+
+
+def compose_files() -> list[Path]:
+    return [*ROOT.glob("compose*.yaml"), *ROOT.glob("docker/**/*.yaml")]
 
 
 def settings_classes(parent: type[BaseSettings] = BaseSettings) -> Iterator[type[BaseSettings]]:
@@ -112,14 +103,21 @@ def test_both_env_files_hold_the_same_variables() -> None:
 
 def test_every_variable_in_the_env_files_is_read() -> None:
     read = known_variables()
-    for source in [*ROOT.glob("*/**/*.py"), *ROOT.glob("Procfile*"), ROOT / "Makefile"]:
+    for source in [*ROOT.glob("*/**/*.py"), ROOT / "Procfile", ROOT / "Makefile", *compose_files()]:
         if not {"tests", ".venv"} & set(source.parts):
             text = source.read_text()
             # Settings fields are variables in lower case; shell commands name them with a dollar sign.
             read |= {name.upper() for name in re.findall(r"^    ([a-z_]+): .*=", text, re.MULTILINE)}
-            read |= set(re.findall(r"\$\$?([A-Z_]+)", text))
+            read |= set(re.findall(r"\$[${]?([A-Z_]+)", text))
     for name in variables_in(ROOT / "envs/dev.env"):
         assert name in read, f"{name} stands in envs/dev.env, and nothing reads it"
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.prod.yaml"])
+def test_every_setting_reaches_the_containers(file: str) -> None:
+    passed = set(re.findall(r'^ +"?([A-Z_]+)"?:', (ROOT / file).read_text(), re.MULTILINE))
+    for name in known_variables():
+        assert name in passed, f"{name}: no container gets this variable, add it to {file}"
 
 
 def test_every_settings_class_ignores_empty_variables() -> None:

@@ -4,7 +4,6 @@ from pydantic import PositiveInt, model_validator
 
 from shared.commands import run_celery
 from shared.environment import DeploymentSettings, load
-from shared.layout import SERVICES
 
 
 class FlowerSettings(DeploymentSettings):
@@ -29,7 +28,7 @@ def main() -> None:
         SystemExit: outside development without a login.
     """
     settings = load(FlowerSettings)
-    arguments = ["-A", SERVICES[0].celery_app, "flower", f"--port={settings.flower_port}"]
+    arguments = ["-A", "shared.commands.flower_app", "flower", f"--port={settings.flower_port}"]
     run_celery([*arguments, f"--address={settings.flower_address}"])
 
 

@@ -1,0 +1,43 @@
+"""Refuse to go on while broker or result backend cannot be used: ``python -m shared.commands.check_servers``."""
+
+from urllib.parse import urlsplit
+
+from celery import Celery
+
+from shared.celery_settings import configure_celery_app
+from shared.environment import load
+from shared.health import SHARED_CHECKS, failing
+from shared.layout import PROJECT, SERVICES
+from shared.settings import CelerySettings
+
+
+def _place(settings: CelerySettings, server: str) -> str:
+    """Return the variable that names a server, and where it is, without its password."""
+    variable, url = {
+        "broker": ("CELERY_BROKER_URL", settings.celery_broker_url),
+        "result backend": ("CELERY_RESULT_BACKEND", settings.celery_result_backend),
+    }[server]
+    parts = urlsplit(url or settings.redis_url)
+    return f"{variable if url else 'REDIS_URL'}: the {server} at {parts.hostname}:{parts.port}"
+
+
+def main() -> None:
+    """Ask both.
+
+    Raises:
+        SystemExit: one of them does not answer or refuses the password; one line for each names the variable.
+    """
+    settings = load(CelerySettings)
+    configure_celery_app(Celery(PROJECT), SERVICES[0].name, settings)
+    problems = failing(SHARED_CHECKS)
+    if problems:
+        raise SystemExit(
+            "\n".join(
+                f"error: {_place(settings, server)}: {problem}: start it, or correct the variable"
+                for server, problem in problems.items()
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What stands between a project and its production: secrets, and checks that refuse what cannot be right."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from devtools.ports import free_port
+from devtools.redis import private_redis
+from devtools.stack import ROOT
+
+SECRET = re.compile(r"^(\w*(?:PASSWORD|SECRET|AUTH)\w*)=(.*)$", re.MULTILINE)
+
+
+def run(module: str, folder: Path = ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a module as make and Compose do."""
+    return subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with ``envs/prod.env`` and nothing else."""
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs/prod.env").write_text((ROOT / "envs/prod.env").read_text())
+    return tmp_path
+
+
+def test_secrets_are_strong_and_kept_to_their_owner(folder: Path) -> None:
+    said = run("devtools.write_secrets", folder)
+    assert said.returncode == 0, said.stderr
+    written = folder / ".env.prod"
+    assert written.stat().st_mode & 0o777 == 0o600
+    secrets = dict(SECRET.findall(written.read_text()))
+    assert set(secrets) == set(dict(SECRET.findall((ROOT / "envs/prod.env").read_text())))
+    values = [value.removeprefix("admin:") for value in secrets.values()]
+    assert len(set(values)) == len(values)
+    assert all(re.fullmatch(r"[\w-]{40,}", value) for value in values)
+    assert not [value for value in values if value in said.stdout + said.stderr]
+    assert all(name in said.stdout for name in secrets)
+
+
+def test_secrets_that_are_there_stay(folder: Path) -> None:
+    run("devtools.write_secrets", folder)
+    written = folder / ".env.prod"
+    before = re.sub(r"^IMAGE=.*$", "IMAGE=registry.example/mine", written.read_text(), flags=re.MULTILINE)
+    written.write_text(before)
+    assert "every secret has a value already" in run("devtools.write_secrets", folder).stdout
+    assert written.read_text() == before
+
+
+def test_new_variables_are_added(folder: Path) -> None:
+    run("devtools.write_secrets", folder)
+    before = (folder / ".env.prod").read_text()
+    with (folder / "envs/prod.env").open("a") as file:
+        file.write("# A comment.\nPARTNER_PASSWORD=CHANGE_ME\nPARTNER_NAME=somebody\n")
+    said = run("devtools.write_secrets", folder).stdout
+    after = (folder / ".env.prod").read_text()
+    assert after.startswith(before)
+    assert re.fullmatch(r"PARTNER_PASSWORD=[\w-]{40,}\nPARTNER_NAME=somebody\n", after.removeprefix(before))
+    assert "PARTNER_PASSWORD" in said
+
+
+def test_what_nobody_can_make_up_is_listed(folder: Path) -> None:
+    assert re.search(r"^Still to fill in there: IMAGE", run("devtools.write_secrets", folder).stdout, re.MULTILINE)
+
+
+def test_every_placeholder_is_named() -> None:
+    done = run("shared.commands.check_settings", REDIS_URL="redis://:CHANGE_ME@redis:6379/0", OTHER="CHANGE_ME")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"{name}: still holds CHANGE_ME: put the real value there" for name in ("OTHER", "REDIS_URL")
+    ]
+
+
+def test_settings_without_placeholder_pass() -> None:
+    assert run("shared.commands.check_settings", REDIS_URL="redis://redis:6379/0").returncode == 0
+
+
+@pytest.fixture(scope="module")
+def guarded_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server that wants a password, without one."""
+    with private_redis(tmp_path_factory.mktemp("redis")) as url:
+        client = Redis.from_url(url)
+        client.config_set("requirepass", "right")
+        client.close()
+        yield url
+
+
+def test_servers_that_answer_pass(guarded_redis: str) -> None:
+    done = run("shared.commands.check_servers", REDIS_URL=guarded_redis.replace("://", "://:right@"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_wrong_password_is_said_in_one_line_for_each_server(guarded_redis: str) -> None:
+    done = run("shared.commands.check_servers", REDIS_URL=guarded_redis.replace("://", "://:wrong@"))
+    assert done.returncode == 1
+    assert [line.partition(" at ")[0] for line in done.stderr.splitlines()] == [
+        "error: REDIS_URL: the broker",
+        "error: REDIS_URL: the result backend",
+    ]
+    assert "password" in done.stderr
+    assert "wrong@" not in done.stderr
+
+
+def test_server_that_is_away_is_said_in_one_line_for_each(guarded_redis: str) -> None:
+    port = free_port()
+    done = run("shared.commands.check_servers", REDIS_URL=f"redis://127.0.0.1:{port}/0")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(f"127.0.0.1:{port}" in line and line.endswith("start it, or correct the variable") for line in lines)
