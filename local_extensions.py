@@ -156,11 +156,13 @@ REMOVE_UNLESS = {
     "two services": ("tests/test_across_services.py", "docs/tasks-across-services.md"),
     "combined": ("combined",),
     "beat": (
+        "shared/beat_heartbeat.py",
         "shared/beat_schedule.py",
         "shared/beat_settings.py",
         "shared/commands/beat.py",
         "tests/beat_before_three.py",
         "tests/test_beat.py",
+        "tests/test_beat_heartbeat.py",
         "tests/test_beat_schedule.py",
         "docs/schedules.md",
     ),

@@ -121,11 +121,17 @@ class ComposeStack:
         """Wait until a container is healthy, unhealthy, exited ..."""
         wait_until(lambda: self.state(service) == state, patience, f"{service} is {state}")
 
-    def signal(self, service: str, name: str) -> None:
-        """Send a signal to a container's main process from outside, as the kernel does; Docker does not notice."""
-        pid = str(self.container(service)["State"]["Pid"])
-        command = ["docker", "run", "--rm", "--privileged", "--pid", "host", HELPER_IMAGE, "sh", "-c"]
-        subprocess.run([*command, f"kill -{name} {pid}"], check=True, capture_output=True)
+    def signal(self, service: str, name: str, *, children: bool = False) -> None:
+        """Send a signal to a container's main process, or to all, from outside; Docker itself plays no part in it."""
+        container = self.container(service)
+        pids = [str(container["State"]["Pid"])]
+        if children:
+            listed = run(["docker", "top", container["Id"], "-eo", "pid"], self.project).stdout
+            pids = listed.split()[1:]
+        # A health check that was just running may be gone meanwhile.
+        script = f"for pid in {' '.join(pids)}; do ! kill -0 $pid || kill -{name} $pid; done"
+        command = ["docker", "run", "--rm", "--privileged", "--pid", "host", HELPER_IMAGE, "sh", "-c", script]
+        subprocess.run(command, check=True, capture_output=True)
 
     def http(
         self, port_variable: str, path: str, body: Any = None, login: str = "", method: str = "", **headers: str

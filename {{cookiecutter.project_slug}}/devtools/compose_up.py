@@ -18,7 +18,6 @@ from devtools.ports import is_free
 
 OLDEST_COMPOSE = (2, 24)
 PLACEHOLDER = "CHANGE_ME"
-HEALTH_AS_JSON = "{" * 2 + "json .State.Health" + "}" * 2
 PUBLISHED = re.compile(r"127\.0\.0\.1:\$\{(\w+):-(\d+)\}")
 
 
@@ -89,6 +88,12 @@ def check_env_file(stack: Stack) -> None:
         fail(f"{path}: {', '.join(names)}: still {PLACEHOLDER}: put the real value there")
 
 
+def docker(*arguments: str) -> str:
+    """Run a command that should succeed, and return what it printed."""
+    command = ["docker", *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+
+
 def configuration(stack: Stack) -> dict[str, Any]:
     """Return what Compose makes of the file; fail with its own words if it cannot."""
     answer = stack.run("config", "--format", "json")
@@ -144,17 +149,11 @@ def what_went_wrong(stack: Stack) -> list[str]:
     for container in containers(stack):
         service = container["Service"]
         if container["State"] == "exited" and container["ExitCode"]:
-            log = stack.run("logs", "--no-log-prefix", "--tail", "3", service).stdout
+            log = docker("logs", "--tail", "3", container["ID"])
             lines += [f"{service} ended with status {container['ExitCode']}:", *log.strip().splitlines()]
         elif container.get("Health") == "unhealthy":
-            state = subprocess.run(
-                ["docker", "inspect", "--format", HEALTH_AS_JSON, container["ID"]],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            checks = json.loads(state.stdout or "{}").get("Log") or [{"Output": ""}]
-            lines.append(f"{service} is unhealthy: {last_line(checks[-1]['Output'])}")
+            (state,) = json.loads(docker("inspect", container["ID"]))
+            lines.append(f"{service} is unhealthy: {last_line(state['State']['Health']['Log'][-1]['Output'])}")
     return lines
 
 

@@ -138,5 +138,9 @@ def configure_celery_app(app: Celery, service_name: str, settings: CelerySetting
     def become_worker(instance: Any, **_: Any) -> None:
         if instance.app is app:
             app.conf.update(celery_configuration(settings, service, role="worker"))
+            # Only a worker needs Celery's worker modules.
+            from shared.heartbeat import watch_worker
+
+            watch_worker(app)
 
     celeryd_init.connect(become_worker, weak=False)

@@ -1,7 +1,7 @@
 """What this project consists of: its name, its services and its queues, as plain data.
 
-To add a queue, add a ``Queue`` here, a line to ``Procfile``, a service to both Compose files, and its name to ``QUEUES``
-in the ``Makefile``; the tests name whatever is missing.
+To add a queue, add a ``Queue`` here, a line to ``Procfile``, a service to both Compose files, and its name to
+``QUEUES`` in the ``Makefile``; the tests name whatever is missing.
 """
 
 from dataclasses import dataclass

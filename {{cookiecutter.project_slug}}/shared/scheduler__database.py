@@ -5,6 +5,7 @@ https://django-celery-beat.readthedocs.io/
 
 from typing import Any
 
+from shared import beat_heartbeat  # noqa: F401  (connects itself to the start of beat)
 from shared.beat_schedule import celery_beat_schedule
 from shared.beat_settings import BeatSettings
 from shared.environment import load

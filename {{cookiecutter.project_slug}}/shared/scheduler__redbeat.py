@@ -9,6 +9,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from redis.retry import Retry
 
+from shared import beat_heartbeat  # noqa: F401  (connects itself to the start of beat)
 from shared.beat_schedule import celery_beat_schedule
 from shared.beat_settings import BeatSettings
 from shared.environment import load

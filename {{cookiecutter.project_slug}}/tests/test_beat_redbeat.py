@@ -10,6 +10,7 @@ from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
 from shared.layout import SERVICES
 from shared.settings import CelerySettings
+from tests.test_heartbeat import file_of, health
 
 SENDING = re.compile(r"Scheduler: Sending due task refresh-")
 
@@ -25,17 +26,24 @@ def wait_until(stack: Stack, name: str, patience: float) -> None:
         time.sleep(0.2)
 
 
+def start(stack: Stack, name: str) -> None:
+    stack.start(name, "python -m shared.commands.beat", {"HEARTBEAT_FILE": str(file_of(stack, name))})
+
+
 def test_second_beat_waits_and_takes_over(broker: Stack) -> None:
-    broker.start("first", "python -m shared.commands.beat")
+    start(broker, "first")
     wait_until(broker, "first", 30)
-    broker.start("second", "python -m shared.commands.beat")
+    start(broker, "second")
     before = sent(broker, "first")
     time.sleep(8)
     assert sent(broker, "first") > before
     assert sent(broker, "second") == 0
+    assert health(broker, "first") == (0, "working")
+    assert health(broker, "second") == (0, "waiting for the lock")
     broker.stop("first")
     # Stopped in good order, the first gives the lock back; the standby asks for it every five seconds.
     wait_until(broker, "second", 20)
+    assert health(broker, "second") == (0, "working")
     broker.stop("second")
 
 

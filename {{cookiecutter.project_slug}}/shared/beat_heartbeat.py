@@ -1,0 +1,38 @@
+"""The heartbeat of beat: its loop over the schedule writes it. What a heartbeat is, ``shared.heartbeat`` says."""
+
+from threading import Event, Thread
+from typing import Any
+
+from celery.signals import beat_init
+
+
+# Every process imports this module, so that this receiver is the first: one of a scheduler's own may wait for a lock.
+@beat_init.connect
+def watch_beat(sender: Any, **_: Any) -> None:
+    """Write a heartbeat after each look at the schedule, which is good until the next one is overdue."""
+    # Only beat needs what this imports.
+    from shared.heartbeat import GOOD_FOR, INTERVAL, WORKING, heartbeat, report_waiting
+
+    scheduler = sender.scheduler
+    tick = scheduler.tick
+    ticks = Event()
+
+    def wait_for_ticks() -> None:
+        doing = "waiting for the lock" if getattr(scheduler, "lock_key", None) else "starting"
+        while not ticks.is_set():
+            heartbeat().write(doing)
+            ticks.wait(INTERVAL)
+
+    # A standby has no loop yet.
+    waiting = Thread(target=wait_for_ticks, daemon=True)
+
+    def watched_tick(*args: Any, **options: Any) -> Any:
+        ticks.set()
+        waiting.join()
+        pause = tick(*args, **options)
+        heartbeat().write(WORKING, (pause or 0) + GOOD_FOR)
+        return pause
+
+    scheduler.tick = watched_tick
+    report_waiting(scheduler.connection)
+    waiting.start()

@@ -1,0 +1,163 @@
+"""A sign of life for health checks: a file that says until when its process is well, and what it was doing.
+
+The file's modification time is the moment until which the heartbeat is good. The loop that does the work writes it,
+not a thread beside it: when the loop is stuck, the heartbeat stops. ``shared.healthcheck`` reads the file.
+"""
+
+import os
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import Celery, bootsteps
+from celery.signals import task_prerun
+from celery.utils.log import get_logger
+from celery.worker.consumer import Consumer
+from kombu import Connection
+from pydantic_settings import BaseSettings
+
+from shared.environment import MODEL_CONFIG, load
+from shared.settings import CelerySettings
+
+INTERVAL = 5  # seconds between two heartbeats
+GOOD_FOR = 20  # seconds: more than one heartbeat may be late before somebody worries
+PATIENCE = 60  # seconds between two attempts to reach the broker: at most 30 of waiting, and what an attempt takes
+
+WORKING = "working"
+WAITING = "waiting for the broker"
+
+# What the clients of the brokers raise when a name or a password is wrong. By name, since not all are installed.
+REFUSALS = {"AuthenticationError", "AccessRefused"}
+
+logger = get_logger(__name__)
+
+
+class HeartbeatSettings(BaseSettings):
+    """What the environment decides about heartbeats."""
+
+    model_config = MODEL_CONFIG
+
+    heartbeat_file: Path | None = None  # empty: no heartbeat
+
+
+class Heartbeat:
+    """Writes the file."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._failed = False
+
+    def write(self, doing: str, good_for: float = GOOD_FOR) -> None:
+        """Say what this process is doing, and that nobody need worry for ``good_for`` seconds.
+
+        Never raises ``OSError``: a full disk must not stop the loop, which takes it for a lost connection.
+        """
+        if self._file is None:
+            return
+        until = time.time() + good_for
+        new = self._file.with_name(f"{self._file.name}.new")
+        try:
+            new.write_text(f"{doing}\n")
+            os.utime(new, (until, until))
+            new.replace(self._file)
+        except OSError as error:
+            if not self._failed:
+                logger.error("HEARTBEAT_FILE: no heartbeat can be written, so health checks will fail: %s", error)
+            self._failed = True
+        else:
+            self._failed = False
+
+
+@cache
+def heartbeat() -> Heartbeat:
+    """Return this process's heartbeat; raise ``SystemExit`` if its settings are wrong."""
+    return Heartbeat(load(HeartbeatSettings).heartbeat_file)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Return whether the broker has refused the name or the password."""
+    return any(kind.__name__ in REFUSALS for kind in type(error).__mro__)
+
+
+def describe_refusal(settings: CelerySettings) -> str:
+    """Return the line that says so, without the password."""
+    variable = "CELERY_BROKER_URL" if settings.celery_broker_url else "REDIS_URL"
+    parts = urlsplit(settings.broker_url)
+    return (
+        f"{variable}: the broker at {parts.hostname}:{parts.port} refuses the name or the password: correct the "
+        "variable and start this process again"
+    )
+
+
+def report_waiting(connection: Connection) -> Connection:
+    """Let each attempt of ``connection`` to reach the broker write a heartbeat first, and return ``connection``.
+
+    While the broker is away, Celery tries again and again wherever it stands: its loop and its timers stand still.
+    """
+    establish = connection._establish_connection
+    told = False
+
+    def attempt() -> Any:
+        nonlocal told
+        heartbeat().write(WAITING, PATIENCE)
+        try:
+            return establish()
+        except Exception as error:
+            if is_refused(error) and not told:
+                told = True
+                logger.error(describe_refusal(load(CelerySettings)))
+            raise
+
+    connection._establish_connection = attempt  # type: ignore[method-assign]
+    return connection
+
+
+class WaitingConsumer(Consumer):
+    """Celery's consumer, which also says that it waits while its broker is away."""
+
+    def ensure_connected(self, conn: Any) -> Connection:
+        """Return ``conn`` when it is connected."""
+        # The loop itself only sends events here. Waiting for their confirmations, it would stand still while the
+        # broker takes no messages.
+        conn.transport_options.pop("confirm_publish", None)
+        return super().ensure_connected(report_waiting(conn))
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Give up a lost connection; each of its sockets may take until its timeout to close."""
+        heartbeat().write(WAITING, PATIENCE)
+        super().on_connection_error_after_connected(exc)
+
+
+class HeartbeatStep(bootsteps.StartStopStep):
+    """Writes heartbeats from the worker's own loop.
+
+    Started before the consumer, since Celery cancels what is on the timer later when the connection is lost.
+    """
+
+    requires = ("celery.worker.components:Timer",)
+
+    def start(self, parent: Any) -> None:
+        """Begin."""
+        if parent.pool_cls.__module__ == "celery.concurrency.solo":
+            task_prerun.connect(say_what_runs)
+        self.write(parent)
+        parent.timer.call_after(0, self.write, (parent,))  # as soon as the loop turns
+        parent.timer.call_repeatedly(INTERVAL, self.write, (parent,))
+
+    def write(self, worker: Any) -> None:
+        """Write one heartbeat."""
+        heartbeat().write(WORKING if worker.consumer.connection else WAITING)
+
+
+def say_what_runs(task: Any, **_: Any) -> None:
+    """Write a heartbeat that is good until ``task`` must have ended: in the solo pool, it blocks the loop."""
+    limit = (task.request.timelimit or (None,))[0] or task.time_limit
+    heartbeat().write(f"running {task.name}", limit + GOOD_FOR)
+
+
+def watch_worker(app: Celery) -> None:
+    """Let the workers of ``app`` write heartbeats."""
+    app.conf.worker_consumer = f"{__name__}:{WaitingConsumer.__name__}"
+    app.steps["worker"].add(HeartbeatStep)
