@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,7 +56,7 @@ for number in range({start}, {stop}):
 
 
 @pytest.fixture(scope="module")
-def built(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def built(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A project with a slow task added, and the tag of its images."""
     project = shutil.copytree(bake(), tmp_path_factory.mktemp("production") / "trinity")
     package = project / "app/naps"
@@ -65,7 +66,14 @@ def built(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, s
     tag = f"test-{project.parent.name}-{time.time_ns()}"
     ended = run(["make", f"PYTHON={PYTHON}", "images", f"IMAGE={IMAGE}", f"IMAGE_TAG={tag}"], project)
     assert ended.returncode == 0, ended.stdout[-3000:]
-    return project, tag
+    yield project, tag
+    remove_images(tag)
+
+
+def remove_images(tag: str) -> None:
+    """Forget what a test has built; images whose containers are still there stay."""
+    listed = run(["docker", "image", "ls", "--quiet", "--filter", f"reference={IMAGE}-*:{tag}"], Path()).stdout.split()
+    run(["docker", "image", "rm", "--force", *listed], Path())
 
 
 @pytest.fixture
@@ -149,6 +157,7 @@ def test_change_of_code_leaves_the_packages_alone(built: tuple[Path, str], tmp_p
         json.loads(run(["docker", "inspect", f"{IMAGE}-django:{name}"], tmp_path).stdout)[0]["RootFS"]["Layers"]
         for name in (built[1], tag)
     ]
+    remove_images(tag)
     assert [len(set(layers[0]) - set(layers[1])), len(layers[0])] == [1, len(layers[1])]
 
 
@@ -264,7 +273,7 @@ def test_health_is_true(stack: ComposeStack) -> None:
     for signal, state in (("STOP", "unhealthy"), ("CONT", "healthy")):
         for service in stopped:
             stack.signal(service, signal, children=service in WEB_SERVICES)
-        wait_until(lambda state=state: all_stopped_are(state), 120, f"what got SIG{signal} is {state}")
+        wait_until(partial(all_stopped_are, state), 120, f"what got SIG{signal} is {state}")
     wait_until(lambda: all_stopped_are("healthy") and naps_done(stack), 60, "the worker is done")
 
     # Beat has been restarted already: while it stood still, another one might have taken its lock.

@@ -6,9 +6,10 @@ import re
 import pytest
 from cookiecutter.exceptions import FailedHookException
 
-import local_extensions
-from local_extensions import RESERVED_QUEUES, RESERVED_SLUGS, Plan, Queue, default_queues, plan
-from processes import BOTH
+from local_extensions import Plan, plan
+from local_extensions.answers import RESERVED_QUEUES, RESERVED_SLUGS, Queue, check_services, check_text, default_queues
+from local_extensions.files import REMOVE_UNLESS
+from local_extensions.processes import BOTH
 from tests.bad_answers import BAD_ANSWERS, BadAnswer
 from tests.matrix import QUESTIONS, Answers
 
@@ -22,7 +23,7 @@ def complete(**answers: object) -> Answers:
     chosen = defaults | texts | given
     if "queues" not in given:
         # As at the prompt, where the services are checked before the queues are asked for.
-        local_extensions.check_services(chosen)
+        check_services(chosen)
         chosen["queues"] = default_queues(chosen)
     return chosen
 
@@ -33,7 +34,7 @@ def queues(**answers: object) -> list[tuple[str, str, str]]:
 
 def feature_files(plan_: Plan) -> set[str]:
     """Return the keys of REMOVE_UNLESS that are wholly removed."""
-    return {key for key, paths in local_extensions.REMOVE_UNLESS.items() if set(paths) <= set(plan_.remove)}
+    return {key for key, paths in REMOVE_UNLESS.items() if set(paths) <= set(plan_.remove)}
 
 
 @pytest.mark.parametrize("bad", BAD_ANSWERS, ids=lambda bad: bad.name)
@@ -64,7 +65,7 @@ def test_good_slug_is_taken(slug: str) -> None:
 
 @pytest.mark.parametrize("text", ["Café Ülker", "O'Neill & Sons", "100 % <b>bold</b> #1 $HOME `x`", "日本語"])
 def test_text_is_taken_as_it_is(text: str) -> None:
-    assert local_extensions.check_text("project_name", text) == text
+    assert check_text("project_name", text) == text
 
 
 def test_default_queues_follow_the_services() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from local_extensions import VARIANTS, plan, split_variant
+from local_extensions import plan
+from local_extensions.files import VARIANTS, split_variant
 from tests.commands import as_arguments, cookiecutter, run, tool, without_network
 from tests.conftest import Bake
 from tests.files import files_below, listing, parse

@@ -5,7 +5,7 @@ import subprocess
 from itertools import chain
 from pathlib import Path
 
-from local_extensions import REMOVE_UNLESS, VARIANTS, split_variant
+from local_extensions.files import REMOVE_UNLESS, VARIANTS, split_variant
 from tests.commands import run, tool
 from tests.files import files_below, parse
 from tests.matrix import LEVELS, QUESTIONS, ROOT, TEMPLATE

@@ -118,11 +118,20 @@ class WaitingConsumer(Consumer):
     """Celery's consumer, which also says that it waits while its broker is away."""
 
     def ensure_connected(self, conn: Any) -> Connection:
-        """Return ``conn`` when it is connected."""
+        """Return ``conn`` when it is connected.
+
+        Raises:
+            SystemExit: the broker refuses the login, and Celery does not try again by itself.
+        """
         # The loop itself only sends events here. Waiting for their confirmations, it would stand still while the
         # broker takes no messages.
         conn.transport_options.pop("confirm_publish", None)
-        return super().ensure_connected(report_waiting(conn))
+        try:
+            return super().ensure_connected(report_waiting(conn))
+        except Exception as error:
+            if is_refused(error):
+                raise SystemExit(1) from None  # what is wrong has been said
+            raise
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Give up a lost connection; each of its sockets may take until its timeout to close."""

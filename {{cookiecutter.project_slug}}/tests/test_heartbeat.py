@@ -105,7 +105,9 @@ def workers(broker: Stack, other_broker: tuple[dict[str, str], set[int]]) -> Ite
         wait_for_health(broker, "lonely", "working")
         signal_groups(other_broker[1], signal.SIGSTOP)
         result = sender_for(broker.environment).AsyncResult(keep_busy(broker))
+        deadline = time.monotonic() + 30
         while result.state != "STARTED":
+            assert time.monotonic() < deadline, broker.log("busy").read_text()
             time.sleep(0.1)
         # One after the other, so that each gets one task.
         start(broker, "solo", CELERY_WORKER_POOL="solo")
@@ -155,6 +157,7 @@ def test_refused_login_is_said_once_and_names_the_variable(workers: Stack) -> No
     url = workers.environment.get("CELERY_BROKER_URL") or workers.environment["REDIS_URL"]
     assert log.count(REFUSED.format(urlsplit(url).port)) == 1, log
     assert "sesame" not in log
+    assert "Traceback" not in log
 
 
 def test_process_that_never_started() -> None:
