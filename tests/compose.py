@@ -121,13 +121,17 @@ class ComposeStack:
         """Wait until a container is healthy, unhealthy, exited ..."""
         wait_until(lambda: self.state(service) == state, patience, f"{service} is {state}")
 
+    def processes(self, service: str) -> list[str]:
+        """Return the ids that a container's processes have on its host."""
+        identifier = self.container(service)["Id"]
+        return run(["docker", "top", identifier, "-eo", "pid"], self.project).stdout.split()[1:]
+
     def signal(self, service: str, name: str, *, children: bool = False) -> None:
         """Send a signal to a container's main process, or to all, from outside; Docker itself plays no part in it."""
         container = self.container(service)
         pids = [str(container["State"]["Pid"])]
         if children:
-            listed = run(["docker", "top", container["Id"], "-eo", "pid"], self.project).stdout
-            pids = listed.split()[1:]
+            pids = self.processes(service)
         # A health check that was just running may be gone meanwhile.
         script = f"for pid in {' '.join(pids)}; do ! kill -0 $pid || kill -{name} $pid; done"
         command = ["docker", "run", "--rm", "--privileged", "--pid", "host", HELPER_IMAGE, "sh", "-c", script]

@@ -2,6 +2,9 @@
 
 import json
 import re
+import shlex
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from jsonschema import Draft7Validator
 
-from tests.commands import run
+from tests.commands import run, tool
 from tests.conftest import Bake
 from tests.matrix import Answers, renderings
 
@@ -135,6 +138,31 @@ def test_workers_have_time_to_stop(project: Path) -> None:
     assert soft
     assert grace
     assert int(grace[1]) >= int(soft[1]) + 10
+
+
+def shell_scripts(service: dict[str, Any]) -> Iterator[str]:
+    """Yield what a service has a shell run; Compose makes one dollar sign of two."""
+    command, check = service.get("command", ""), service.get("healthcheck", {}).get("test", "")
+    if isinstance(command, list) and command[:2] == ["sh", "-c"]:
+        yield command[2].replace("$$", "$")
+    elif isinstance(command, str) and command.startswith("sh -c "):
+        yield shlex.split(command)[2]
+    if isinstance(check, list) and check[0] == "CMD-SHELL":
+        yield check[1].replace("$$", "$")
+
+
+def test_shell_in_the_files_passes_the_linter(project: Path) -> None:
+    scripts = [
+        script
+        for path in compose_files(project)
+        for service in load(path).get("services", {}).values()
+        for script in shell_scripts(service)
+    ]
+    assert len(scripts) >= 3
+    for script in dict.fromkeys(scripts):
+        command = [tool("shellcheck"), "--shell", "sh", "-"]
+        ended = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout
 
 
 @pytest.mark.docker

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.commands import PYTHON, run
-from tests.compose import ComposeStack, wait_until
+from tests.compose import ComposeStack, free_port, wait_until
 from tests.conftest import Bake
 from tests.test_compose_development import ACROSS, SERVICES
 
@@ -68,6 +68,12 @@ def built(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     assert ended.returncode == 0, ended.stdout[-3000:]
     yield project, tag
     remove_images(tag)
+
+
+def test_images_are_listed_with_their_sizes(built: tuple[Path, str]) -> None:
+    ended = run(["make", f"PYTHON={PYTHON}", "images", f"IMAGE={IMAGE}", f"IMAGE_TAG={built[1]}"], built[0])
+    for service in ("django", "fastapi", "flower"):
+        assert re.search(rf"^{IMAGE}-{service} +{built[1]} .* \d+MB$", ended.stdout, re.MULTILINE), ended.stdout
 
 
 def remove_images(tag: str) -> None:
@@ -258,6 +264,8 @@ def test_health_is_true(stack: ComposeStack) -> None:
     stack.up()
     assert stack.http("DJANGO_PORT", "/admin/login/", Host=HOST)[0] == 200
     assert stack.http("DJANGO_PORT", "/admin/login/", Host="elsewhere.example")[0] == 400
+    assert len(stack.processes("web")) == 3  # gunicorn and WEB_CONCURRENCY workers
+    assert stack.compose("logs", "fastapi").count("Started server process") == 2
     (style,) = re.findall(
         r'href="(/static/admin/css/base\.[0-9a-f]+\.css)"', stack.http("DJANGO_PORT", "/admin/login/", Host=HOST)[1]
     )
@@ -348,3 +356,25 @@ def test_flower_wants_a_login_and_shows_workers_and_tasks(stack: ComposeStack, t
         wait_until(shows_a_ping, 60, "Flower shows a task")
         page.screenshot(path=str(tmp_path / "flower.png"))
         browser.close()
+
+
+def test_reverse_proxy_of_the_guide_works(stack: ComposeStack, built: tuple[Path, str], tmp_path: Path) -> None:
+    guide = (built[0] / "docs/deploy.md").read_text()
+    (example,) = re.findall(r"^```nginx\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    site = tmp_path / "site.conf"
+    site.write_text(example.replace("127.0.0.1", "web"))
+    stack.compose("up", "--detach", "--wait", "web")
+    stack.environment["PROXY_PORT"] = str(free_port())
+    project, port = stack.environment["COMPOSE_PROJECT_NAME"], stack.environment["PROXY_PORT"]
+    name = f"{project}-proxy"
+    where = ["--network", f"{project}_default", "--publish", f"127.0.0.1:{port}:80"]
+    what = ["--volume", f"{site}:/etc/nginx/conf.d/default.conf:ro", "nginx:alpine"]
+    started = run(["docker", "run", "--detach", "--rm", "--name", name, *where, *what], tmp_path)
+    try:
+        assert started.returncode == 0, started.stdout
+        wait_until(lambda: "nginx" in run(["docker", "top", name], tmp_path).stdout, 30, "nginx runs")
+        time.sleep(1)
+        assert stack.http("PROXY_PORT", "/admin/login/", Host=HOST)[0] == 200
+        assert stack.http("PROXY_PORT", "/admin/login/", Host="elsewhere.example")[0] == 400
+    finally:
+        run(["docker", "rm", "--force", name], tmp_path)

@@ -48,6 +48,11 @@ def test_dockerfiles_pass_the_linter_before_rendering() -> None:
             assert ended.returncode == 0, ended.stdout
 
 
+def test_scripts_pass_the_linter() -> None:
+    ended = run([tool("shellcheck"), ROOT / ".ci" / "run", *sorted((ROOT / "scripts").glob("*.sh"))], ROOT)
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_conditionals_stay_within_their_budget() -> None:
     counts = {str(path): conditionals(path) for path in SOURCES}
     assert {path: count for path, count in counts.items() if count > BUDGET_OF_A_FILE} == {}
