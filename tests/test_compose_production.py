@@ -216,6 +216,7 @@ def test_no_task_is_lost_when_a_worker_dies_or_all_of_it_stops(stack: ComposeSta
         published = [port for ports in container["NetworkSettings"]["Ports"].values() for port in ports or []]
         assert {port["HostIp"] for port in published} <= {"127.0.0.1"}
         assert container["HostConfig"]["ReadonlyRootfs"]
+    check_redis(stack)
     for port, queue in SERVICES.values():
         for target in ("platform", "atom"):
             status = stack.finished(port, stack.send(port, f"/queues/{target}/ping", Host=HOST), Host=HOST)
@@ -253,6 +254,14 @@ def test_no_task_is_lost_when_a_worker_dies_or_all_of_it_stops(stack: ComposeSta
     wait_until(lambda: set(naps_done(stack)) == everything, 150, "every nap is taken, also those that were stopped")
     assert stack.make("down").returncode == 0
     assert stack.containers() == []
+
+
+def check_redis(stack: ComposeStack) -> None:
+    """It wants a password, writes down what it has, and refuses what does not fit rather than drop what is there."""
+    command = ("exec", "--no-TTY", "redis")
+    assert "NOAUTH" in stack.try_compose(*command, "env", "-u", "REDISCLI_AUTH", "valkey-cli", "ping").stdout
+    for name, value in {"maxmemory-policy": "noeviction", "appendonly": "yes", "maxmemory": str(700 * 2**20)}.items():
+        assert stack.compose(*command, "valkey-cli", "config", "get", name).split() == [name, value]
 
 
 def is_server(container: dict[str, object]) -> bool:
