@@ -10,7 +10,7 @@ from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
 from shared.layout import SERVICES
 from shared.settings import CelerySettings
-from tests.test_heartbeat import file_of, health
+from tests.test_heartbeat import file_of, health, wait_for_health
 
 SENDING = re.compile(r"Scheduler: Sending due task refresh-")
 
@@ -34,6 +34,7 @@ def test_second_beat_waits_and_takes_over(broker: Stack) -> None:
     start(broker, "first")
     wait_until(broker, "first", 30)
     start(broker, "second")
+    wait_for_health(broker, "second", "waiting for the lock")
     before = sent(broker, "first")
     time.sleep(8)
     assert sent(broker, "first") > before
@@ -43,7 +44,7 @@ def test_second_beat_waits_and_takes_over(broker: Stack) -> None:
     broker.stop("first")
     # Stopped in good order, the first gives the lock back; the standby asks for it every five seconds.
     wait_until(broker, "second", 20)
-    assert health(broker, "second") == (0, "working")
+    wait_for_health(broker, "second", "working", patience=10)
     broker.stop("second")
 
 
