@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 
 from devtools.ports import is_free
 
+OLDEST_ENGINE = 25
 OLDEST_COMPOSE = (2, 24)
+INSTALL = "https://docs.docker.com"
 PLACEHOLDER = "CHANGE_ME"
 PUBLISHED = re.compile(r"127\.0\.0\.1:\$\{(\w+):-(\d+)\}")
 
@@ -64,17 +66,20 @@ def last_line(text: str) -> str:
 def check_engine() -> None:
     """Fail unless Docker, its engine and Compose can be used."""
     if shutil.which("docker") is None:
-        fail("docker is not installed: https://docs.docker.com/get-started/get-docker/")
+        fail(f"docker is not installed: {INSTALL}/get-started/get-docker/")
     answer = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
     if answer.returncode and "permission denied" in answer.stderr.lower():
-        fail("you may not use Docker: https://docs.docker.com/engine/install/linux-postinstall/")
+        fail(f"you may not use Docker: {INSTALL}/engine/install/linux-postinstall/")
     if answer.returncode:
         fail("the Docker engine does not answer: start Docker Desktop, or `sudo systemctl start docker`")
+    engine = re.search(r"Server Version: (\d+)", answer.stdout)
+    if engine and int(engine[1]) < OLDEST_ENGINE:
+        fail(f"Docker Engine {OLDEST_ENGINE} or later is needed, and it is {engine[1]}: {INSTALL}/engine/install/")
     answer = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True, check=False)
     version = re.search(r"(\d+)\.(\d+)", answer.stdout)
     if answer.returncode or not version or (int(version[1]), int(version[2])) < OLDEST_COMPOSE:
         found = answer.stdout.strip() or "not installed"
-        fail(f"Docker Compose 2.24 or later is needed, and it is {found}: https://docs.docker.com/compose/install/")
+        fail(f"Docker Compose 2.24 or later is needed, and it is {found}: {INSTALL}/compose/install/")
 
 
 def check_env_file(stack: Stack) -> None:

@@ -76,6 +76,13 @@ def test_what_nobody_can_make_up_is_listed(folder: Path) -> None:
     assert re.search(r"^Still to fill in there: IMAGE", run("devtools.write_secrets", folder).stdout, re.MULTILINE)
 
 
+def test_unknown_stack_is_refused_before_anything_is_done_to_another() -> None:
+    done = subprocess.run(["make", "down", "STACK=production"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "STACK is 'production': use dev or prod" in done.stderr
+
+
 def test_every_placeholder_is_named() -> None:
     done = run("shared.commands.check_settings", REDIS_URL="redis://:CHANGE_ME@redis:6379/0", OTHER="CHANGE_ME")
     assert done.returncode == 1
