@@ -76,6 +76,28 @@ def test_what_nobody_can_make_up_is_listed(folder: Path) -> None:
     assert re.search(r"^Still to fill in there: IMAGE", run("devtools.write_secrets", folder).stdout, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("docker", "line"),
+    [
+        (None, "docker is not installed: "),
+        ("echo 'permission denied while trying to connect' >&2; exit 1", "you may not use Docker: "),
+        ("echo 'Cannot connect to the Docker daemon' >&2; exit 1", "the Docker engine does not answer: start "),
+        ("echo ' Server Version: 24.0.9'", "Docker Engine 25 or later is needed, and it is 24: "),
+        ("[ $1 = info ] && exit; echo 2.23.3", "Docker Compose 2.24 or later is needed, and it is 2.23.3: "),
+        ("[ $1 = info ] && exit; exit 1", "Docker Compose 2.24 or later is needed, and it is not installed: "),
+    ],
+)
+def test_docker_that_cannot_be_used_is_said_in_one_line(docker: str | None, line: str, tmp_path: Path) -> None:
+    if docker is not None:
+        program = tmp_path / "docker"
+        program.write_text(f"#!/bin/sh\n{docker}\n")
+        program.chmod(0o755)
+    done = run("devtools.compose_up", PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {line}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_unknown_stack_is_refused_before_anything_is_done_to_another() -> None:
     done = subprocess.run(["make", "down", "STACK=production"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
