@@ -99,7 +99,10 @@ def test_docker_that_cannot_be_used_is_said_in_one_line(docker: str | None, line
 
 
 def test_unknown_stack_is_refused_before_anything_is_done_to_another() -> None:
-    done = subprocess.run(["make", "down", "STACK=production"], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = ["make", "down", "STACK=production"]
+    # As in a fresh shell: `make test` would have this make say where it is.
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stdout == ""
     assert "STACK is 'production': use dev or prod" in done.stderr
