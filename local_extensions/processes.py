@@ -196,17 +196,21 @@ def _web_process(layout: Layout, service: str) -> Process:
     )
 
 
+def _reloading(command: str, image: Image) -> str:
+    """Return ``command`` such that it begins anew when code of its image changes."""
+    folders = " ".join(part for part in image.code if not part.endswith(".py"))
+    return f"watchfiles --filter python '{command}' {folders}"
+
+
 def _celery_process(layout: Layout, name: str, image: str, command: str, *variables: Variable) -> Process:
-    folders = {"django": "backend config", "fastapi": "app", BOTH: "app backend combined config"}
-    owner = BOTH if image == "combined" else image
-    if owner != "fastapi":
+    if image != "fastapi":
         variables = (*_django_variables(layout), *variables)
     return Process(
         name=name,
         image=images(layout)[image],
         command=command,
         container_command=command,
-        development_command=f"watchfiles --filter python '{command}' {folders[owner]} shared",
+        development_command=_reloading(command, images(layout)[image]),
         check="heartbeat",
         variables=(
             Variable("HEARTBEAT_FILE", "/tmp/heartbeat", "/tmp/heartbeat"),
@@ -244,7 +248,7 @@ def _flower_process(layout: Layout) -> Process:
         image=images(layout)["flower"],
         command=command,
         container_command=command,
-        development_command=f"watchfiles --filter python '{command}' shared",
+        development_command=_reloading(command, images(layout)["flower"]),
         check="http http://127.0.0.1:5555/workers",
         port=5555,
         port_variable="FLOWER_PORT",

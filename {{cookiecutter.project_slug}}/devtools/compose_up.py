@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from devtools.ports import is_free
+from devtools.write_secrets import PLACEHOLDER
 
 OLDEST_ENGINE = 25
 OLDEST_COMPOSE = (2, 24)
 INSTALL = "https://docs.docker.com"
-PLACEHOLDER = "CHANGE_ME"
 PUBLISHED = re.compile(r"127\.0\.0\.1:\$\{(\w+):-(\d+)\}")
 
 
