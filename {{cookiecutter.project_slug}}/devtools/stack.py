@@ -88,6 +88,10 @@ class Stack:
         """Send a signal to a process."""
         self._processes[name].send_signal(number)
 
+    def send_group_signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process and all its children."""
+        os.killpg(self._processes[name].pid, number)
+
     def wait(self, name: str, patience: float) -> int:
         """Return the exit status of a process that ends by itself; raise ``TimeoutExpired`` if it does not."""
         return self._processes.pop(name).wait(patience)

@@ -6,24 +6,30 @@ not a thread beside it: when the loop is stuck, the heartbeat stops. ``shared.he
 
 import os
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from celery import Celery, bootsteps
+from celery import bootsteps
 from celery.signals import task_prerun
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
+from celery.worker.state import active_requests
 from kombu import Connection
 from pydantic_settings import BaseSettings
 
 from shared.environment import MODEL_CONFIG, load
+from shared.leases import give_back_all_but
+from shared.redis_transport import keep_running_tasks
 from shared.settings import CelerySettings
 
 INTERVAL = 5  # seconds between two heartbeats
 GOOD_FOR = 20  # seconds: more than one heartbeat may be late before somebody worries
-PATIENCE = 60  # seconds between two attempts to reach the broker: at most 30 of waiting, and what an attempt takes
+PATIENCE = 60  # seconds between two attempts to reach the broker: a pause, and what an attempt may take
+
+# Seconds between attempts to reach the broker. Celery's own pauses grow to 30 s, and tasks wait all the while.
+PAUSES: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
 
 WORKING = "working"
 WAITING = "waiting for the broker"
@@ -86,7 +92,7 @@ def describe_refusal(settings: CelerySettings) -> str:
     variable = "CELERY_BROKER_URL" if settings.celery_broker_url else "REDIS_URL"
     parts = urlsplit(settings.broker_url)
     return (
-        f"{variable}: the broker at {parts.hostname}:{parts.port} refuses the name or the password: correct the "
+        f"{variable}: the broker at {parts.hostname}:{parts.port} refuses the name or the password; correct the "
         "variable and start this process again"
     )
 
@@ -111,6 +117,7 @@ def report_waiting(connection: Connection) -> Connection:
             raise
 
     connection._establish_connection = attempt  # type: ignore[method-assign]
+    connection.ensure_connection = partial(connection.ensure_connection, **PAUSES)  # type: ignore[method-assign]
     return connection
 
 
@@ -136,7 +143,13 @@ class WaitingConsumer(Consumer):
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Give up a lost connection; each of its sockets may take until its timeout to close."""
         heartbeat().write(WAITING, PATIENCE)
+        keep_running_tasks(self.connection)
         super().on_connection_error_after_connected(exc)
+
+    def on_close(self) -> None:
+        """Forget what has not begun to run, and give its messages back."""
+        super().on_close()
+        give_back_all_but({request.message.delivery_tag for request in tuple(active_requests)})
 
 
 class HeartbeatStep(bootsteps.StartStopStep):
@@ -164,9 +177,3 @@ def say_what_runs(task: Any, **_: Any) -> None:
     """Write a heartbeat that is good until ``task`` must have ended: in the solo pool, it blocks the loop."""
     limit = (task.request.timelimit or (None,))[0] or task.time_limit
     heartbeat().write(f"running {task.name}", limit + GOOD_FOR)
-
-
-def watch_worker(app: Celery) -> None:
-    """Let the workers of ``app`` write heartbeats."""
-    app.conf.worker_consumer = f"{__name__}:{WaitingConsumer.__name__}"
-    app.steps["worker"].add(HeartbeatStep)

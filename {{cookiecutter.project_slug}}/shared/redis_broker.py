@@ -7,9 +7,18 @@ import socket
 from typing import Any
 
 from kombu import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
 
 from shared.layout import PROJECT
 from shared.settings import CelerySettings, Role, all_queues
+from shared.tls import redis_tls
+
+# The transport under a name that reads well in a worker's log.
+LEASED = "leased-redis"
+TRANSPORT_ALIASES[LEASED] = "shared.redis_transport:Transport"
+
+# So many workers a message may take down; then it is set aside.
+DELIVERY_LIMIT = 5
 
 
 def _keepalive() -> dict[int, int]:
@@ -22,6 +31,8 @@ def redis_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
     """Return the part of Celery's configuration that only holds for Redis and Valkey."""
     patient = role == "worker"
     return {
+        "broker_transport": LEASED if settings.celery_broker_lease else None,
+        "broker_use_ssl": redis_tls(settings.broker_url) or None,
         # A direct exchange: with a topic exchange, messages vanish silently after the server lost its bindings.
         "task_queues": [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in all_queues()],
         # Redis keeps unacknowledged messages across a reconnect; cancelling would run the tasks twice.
@@ -29,6 +40,8 @@ def redis_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
         "broker_transport_options": {
             # Two projects may share a server: without a prefix they would take each other's tasks.
             "global_keyprefix": f"{PROJECT}:",
+            "lease": settings.celery_broker_lease,
+            "delivery_limit": DELIVERY_LIMIT,
             "visibility_timeout": settings.celery_broker_visibility_timeout,
             # Look for timed-out messages every 30 s; the default is about every 100 s.
             # https://github.com/celery/kombu/pull/2558

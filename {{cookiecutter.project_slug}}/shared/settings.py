@@ -7,6 +7,7 @@ from pydantic import (
     AliasChoices,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveInt,
     create_model,
     field_validator,
@@ -14,21 +15,21 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings
 
-from shared.environment import MODEL_CONFIG, load
+from shared.environment import DeploymentSettings, load
 from shared.layout import QUEUES, Queue, Service, find_queue
 
 Role = Literal["sender", "worker"]
 Loglevel = Literal["debug", "info", "warning", "error", "critical"]
 Pool = Literal["prefork", "threads", "gevent", "solo"]
 
+SHORTEST_LEASE = 2  # seconds
+
 # Read by the launchers in shared/commands for one queue, before the variable without the queue's name.
 PER_QUEUE = ("CELERY_WORKER_CONCURRENCY", "CELERY_WORKER_POOL")
 
 
-class CelerySettings(BaseSettings):
+class CelerySettings(DeploymentSettings):
     """Everything about Celery that the environment decides. A field is the variable of the same name, upper-cased."""
-
-    model_config = MODEL_CONFIG
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     celery_broker_url: str = ""
@@ -43,8 +44,12 @@ class CelerySettings(BaseSettings):
     celery_worker_loglevel: Loglevel = "info"
     celery_task_soft_time_limit: PositiveInt = 540  # seconds
     celery_task_time_limit: PositiveInt = 600  # seconds
+    celery_broker_lease: NonNegativeFloat = 10  # seconds; 0: kombu's own transport, see shared/leases.py
     celery_broker_visibility_timeout: PositiveInt = 3600  # seconds
     celery_result_expires: PositiveInt = 86_400  # seconds
+    celery_queue_limit: NonNegativeInt = 100_000  # tasks that may wait in a queue; 0: no limit
+    celery_message_size_limit: PositiveInt = 262_144  # bytes
+    dead_letters_limit: PositiveInt = 10_000
 
     @field_validator("redis_url", "celery_result_backend")
     @classmethod
@@ -68,13 +73,30 @@ class CelerySettings(BaseSettings):
                 f"CELERY_TASK_SOFT_TIME_LIMIT: {self.celery_task_soft_time_limit} s leaves a task no time to clean up: "
                 f"it must be below CELERY_TASK_TIME_LIMIT ({self.celery_task_time_limit} s)"
             )
-        # A task that runs longer than its message stays invisible is delivered a second time.
+        if 0 < self.celery_broker_lease < SHORTEST_LEASE:
+            raise ValueError(
+                f"CELERY_BROKER_LEASE: {self.celery_broker_lease} s is so short that a slow worker's tasks would "
+                f"run twice: it must be at least {SHORTEST_LEASE} s, or 0 to do without leases"
+            )
+        # Without leases, a task that runs longer than its message stays invisible is delivered a second time.
         # https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#visibility-timeout
-        if self.celery_broker_visibility_timeout <= self.celery_task_time_limit:
+        if not self.celery_broker_lease and self.celery_broker_visibility_timeout <= self.celery_task_time_limit:
             raise ValueError(
                 f"CELERY_BROKER_VISIBILITY_TIMEOUT: {self.celery_broker_visibility_timeout} s would run a long task "
                 f"twice: it must exceed CELERY_TASK_TIME_LIMIT ({self.celery_task_time_limit} s)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_passwords(self) -> Self:
+        """Whoever reaches a server without a password there may read every task and start any."""
+        for name in ("redis_url", "celery_broker_url", "celery_result_backend"):
+            url = urlsplit(getattr(self, name))
+            if url.scheme and not url.password and not self.is_development:
+                raise ValueError(
+                    f"{name.upper()}: holds no password, which is required outside development: "
+                    f"write {url.scheme}://NAME:PASSWORD@{url.hostname or 'HOST'}"
+                )
         return self
 
     @property

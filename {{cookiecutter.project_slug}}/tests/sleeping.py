@@ -1,4 +1,4 @@
-"""A task that takes longer than anybody waits, for tests that stop its worker."""
+"""Tasks that take their time, for tests that stop or outwait their worker."""
 
 import time
 
@@ -9,3 +9,10 @@ from celery import shared_task
 def sleep() -> None:
     """Sleep for a minute."""
     time.sleep(60)
+
+
+@shared_task(ignore_result=False)
+def nap(seconds: float) -> float:
+    """Sleep for a while."""
+    time.sleep(seconds)
+    return seconds

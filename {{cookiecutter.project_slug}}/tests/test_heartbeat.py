@@ -25,7 +25,7 @@ from shared.layout import queue_names
 from tests.conftest import sender_for
 
 TASK = "tests.sleeping.sleep"
-REFUSED = "CELERY_BROKER_URL: the broker at 127.0.0.1:{} refuses the name or the password: correct the variable"
+REFUSED = "CELERY_BROKER_URL: the broker at 127.0.0.1:{} refuses the name or the password; correct the variable"
 
 
 def healthcheck(*arguments: str, **environment: str) -> tuple[int, str]:

@@ -64,11 +64,8 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ("CELERY_WORKER_POOL", "fork", "CELERY_WORKER_POOL: "),
         ("CELERY_TASK_TIME_LIMIT", "0", "CELERY_TASK_TIME_LIMIT: "),
         ("CELERY_TASK_SOFT_TIME_LIMIT", "600", "CELERY_TASK_SOFT_TIME_LIMIT: 600 s leaves a task no time to clean up"),
-        (
-            "CELERY_BROKER_VISIBILITY_TIMEOUT",
-            "600",
-            "CELERY_BROKER_VISIBILITY_TIMEOUT: 600 s would run a long task twice",
-        ),
+        ("CELERY_BROKER_LEASE", "1.5", "CELERY_BROKER_LEASE: 1.5 s is so short that a slow worker's tasks would"),
+        ("CELERY_BROKER_LEASE", "-1", "CELERY_BROKER_LEASE: "),
         ("CELERY_TASK_DEFAULT_QUEUE", "typo", "CELERY_TASK_DEFAULT_QUEUE: 'typo' is not a queue of this project"),
     ],
 )
@@ -80,6 +77,16 @@ def test_bad_value_stops_the_process_and_is_named(
         load(CelerySettings)
     assert str(stopped.value).startswith(message)
     assert len(str(stopped.value).splitlines()) == 1
+
+
+def test_visibility_timeout_must_exceed_the_time_limit_where_there_are_no_leases(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_VISIBILITY_TIMEOUT", "600")
+    load(CelerySettings)
+    monkeypatch.setenv("CELERY_BROKER_LEASE", "0")
+    with pytest.raises(SystemExit, match="CELERY_BROKER_VISIBILITY_TIMEOUT: 600 s would run a long task twice"):
+        load(CelerySettings)
 
 
 def test_broker_of_another_kind_is_refused() -> None:

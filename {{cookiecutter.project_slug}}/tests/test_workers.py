@@ -39,6 +39,7 @@ def test_options_take_effect(start_worker: StartWorker, broker: Stack, queue: st
         CELERY_TASK_TIME_LIMIT="47",
         CELERY_TASK_DEFAULT_QUEUE=queue_names()[-1],
         CELERY_BROKER_VISIBILITY_TIMEOUT="123",
+        CELERY_BROKER_LEASE="7",
         CELERY_RESULT_EXPIRES="456",
         CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT="2",
     )
@@ -54,7 +55,8 @@ def test_options_take_effect(start_worker: StartWorker, broker: Stack, queue: st
     assert conf["result_expires"] == 456
     assert conf["worker_soft_shutdown_timeout"] == 2
     if conf["broker_url"].startswith("redis"):
-        assert conf["broker_transport_options"]["visibility_timeout"] == 123
+        options = conf["broker_transport_options"]
+        assert [options[name] for name in ("visibility_timeout", "lease")] == [123, 7]
     assert [each["name"] for each in ask(app, "active_queues", f"options-{queue}")] == consumed_queues(queue)
     assert "DEBUG" in broker.log(f"options-{queue}").read_text()
 

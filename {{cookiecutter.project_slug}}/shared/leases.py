@@ -1,0 +1,258 @@
+"""Leases on messages in Redis: who is to acknowledge a message, and until when.
+
+Kombu takes a message off its queue and notes it as unacknowledged in a second step. A worker that is killed between
+the two has lost it for good; otherwise it comes back only after the visibility timeout.
+https://github.com/celery/kombu/issues/305
+
+Here one script takes a message and notes its lease. A thread renews the leases of this process, and puts messages of
+others back into their queues when their lease has run out. Queues, messages and the notes about unacknowledged ones
+stay as kombu has them, so that Celery with its own transport may work on the same queues.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from kombu.log import get_logger
+from kombu.utils.encoding import bytes_to_str
+from redis import ConnectionPool, Redis
+from redis.exceptions import RedisError
+
+RENEWALS = 5  # in the time of one lease
+RETRY = 1.0  # seconds, while the server cannot be reached
+
+logger = get_logger(__name__)
+
+# What every script begins with. `unacked` and `index` are kombu's. A script first does something that frees memory:
+# a server that is full refuses a script whose first write takes some.
+# https://redis.io/docs/latest/develop/programmability/eval-intro/
+KEYS = ("leases", "leased", "deliveries", "lease_contact", "unclaimed", "unacked", "unacked_index")
+COMMON = """
+local leases, leased, deliveries, contact, unclaimed, unacked, index = unpack(KEYS, 1, 7)
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+
+local function forget(tag)
+    redis.call('ZREM', leases, tag)
+    redis.call('HDEL', leased, tag)
+    redis.call('HDEL', deliveries, tag)
+    redis.call('HDEL', unacked, tag)
+    redis.call('ZREM', index, tag)
+end
+
+local function set_aside(reason, queue, count, message)
+    local header = cjson.encode({reason = reason, queue = queue, at = now, deliveries = count})
+    redis.call('LPUSH', unclaimed, header .. '\\n' .. message)
+    redis.call('LTRIM', unclaimed, 0, 9999)
+end
+
+local function take_back(tag)
+    local note, stored = redis.call('HGET', leased, tag), redis.call('HGET', unacked, tag)
+    local count = tonumber(redis.call('HGET', deliveries, tag) or 0)
+    forget(tag)
+    if note and stored then
+        local key, queue, length = unpack(cjson.decode(note))
+        return key, queue, string.sub(stored, 2, 1 + length), count
+    end
+end
+"""
+
+# KEYS from 8: lists, in the order in which to look; ARGV: seconds, then the queue of each list.
+CLAIM = """
+for i = 8, #KEYS do
+    local queue = ARGV[i - 6]
+    for _ = 1, 100 do
+        local message = redis.call('RPOP', KEYS[i])
+        if not message then break end
+        local ok, content = pcall(cjson.decode, message)
+        local tag = ok and type(content) == 'table' and type(content.headers) == 'table'
+            and type(content.properties) == 'table' and content.properties.delivery_tag
+        if type(tag) == 'string' then
+            redis.call('HSET', unacked, tag, '[' .. message .. ',"",' .. cjson.encode(queue) .. ']')
+            redis.call('ZADD', index, now, tag)
+            redis.call('HSET', leased, tag, cjson.encode({KEYS[i], queue, #message}))
+            redis.call('ZADD', leases, now + ARGV[1], tag)
+            return {queue, message, tag, tonumber(redis.call('HGET', deliveries, tag) or 0)}
+        end
+        set_aside('garbage', queue, 0, message)
+    end
+end
+"""
+
+ACKNOWLEDGE = "forget(ARGV[1])"
+
+# ARGV: RPUSH to be next, LPUSH to be last; tags.
+GIVE_BACK = """
+for i = 2, #ARGV do
+    local key, _, message, count = take_back(ARGV[i])
+    if key then
+        if count > 0 then redis.call('HSET', deliveries, ARGV[i], count) end
+        redis.call(ARGV[1], key, message)
+    end
+end
+"""
+
+SET_ASIDE = """
+local key, queue, message, count = take_back(ARGV[1])
+if key then set_aside('garbage', queue, count, message) end
+"""
+
+# ARGV: seconds; tags.
+RENEW = """
+redis.call('ZREM', leases, '')
+local lost = {}
+for i = 2, #ARGV do
+    if redis.call('ZSCORE', leases, ARGV[i]) then
+        redis.call('ZADD', leases, now + ARGV[1], ARGV[i])
+        redis.call('ZADD', index, now, ARGV[i])
+    else
+        table.insert(lost, ARGV[i])
+    end
+end
+return lost
+"""
+
+# ARGV: seconds, limit. After a time in which no worker could reach the server, each gets one lease to come back.
+RECOVER = """
+redis.call('ZREM', leases, '')
+local last, since = unpack(redis.call('HMGET', contact, 'last', 'since'))
+if not last or now - last > ARGV[1] / 2 then since = now end
+redis.call('HSET', contact, 'last', now, 'since', since)
+if now - since < tonumber(ARGV[1]) then return 0 end
+local tags = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 100)
+for _, tag in ipairs(tags) do
+    local key, queue, message, count = take_back(tag)
+    if key and count + 1 >= tonumber(ARGV[2]) then
+        set_aside('crash limit', queue, count + 1, message)
+    elseif key then
+        redis.call('HSET', deliveries, tag, count + 1)
+        redis.call('RPUSH', key, message)
+    end
+end
+return #tags
+"""
+
+
+class Leases:
+    """The messages that this process has taken from one server and not yet acknowledged."""
+
+    def __init__(self, connection: Mapping[str, Any], prefix: str, lease: float, delivery_limit: int) -> None:
+        """Take the arguments of a connection, the prefix of all keys, seconds, and how often a message may be lost."""
+        timeout = {"socket_timeout": max(lease / RENEWALS, 0.5)}
+        self._client = Redis(connection_pool=ConnectionPool(**{**connection, **timeout}))
+        self._scripts: dict[str, Any] = {}
+        self._keys = [f"{prefix}{name}" for name in KEYS]
+        self._lease = lease
+        self._limit = delivery_limit
+        self._held: dict[str, None] = {}
+        self._settlements: dict[str, Callable[[], None]] = {}
+        self._thread: threading.Thread | None = None
+        self.busy = threading.Lock()
+
+    def begin(self) -> None:
+        """Renew leases from now on, and look for those that have run out."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
+            self._thread.start()
+
+    def claim_command(self, lists: Mapping[str, str]) -> list[Any]:
+        """Return the command that takes the next message from ``lists``, keys to names of queues."""
+        return ["EVAL", COMMON + CLAIM, len(self._keys) + len(lists), *self._keys, *lists, self._lease, *lists.values()]
+
+    def hold(self, tag: str) -> None:
+        """Renew the lease of a message until it is acknowledged or given back."""
+        self._held[tag] = None
+
+    def holds(self, tag: str) -> bool:
+        """Return whether this process is to acknowledge the message."""
+        return tag in self._held
+
+    def acknowledge(self, tag: str) -> None:
+        """Forget a message, now or as soon as the server can be reached again."""
+        self._settle(tag, lambda: self._run(ACKNOWLEDGE, tag))
+
+    def give_back(self, tags: Iterable[str], command: str = "RPUSH") -> None:
+        """Put messages back into their queues: ``RPUSH`` to be the next, ``LPUSH`` to be the last."""
+        for tag in tags:
+            self._settle(tag, lambda tag=tag: self._run(GIVE_BACK, command, tag))  # type: ignore[misc]
+
+    def set_aside(self, tag: str) -> None:
+        """Take a message that cannot be understood out of its queue for good."""
+        self._settle(tag, lambda: self._run(SET_ASIDE, tag))
+
+    def give_back_all_but(self, tags: set[str]) -> None:
+        """Put back what this process holds, except for ``tags``."""
+        self.give_back([tag for tag in list(self._held) if tag not in tags])
+
+    def _settle(self, tag: str, settlement: Callable[[], None]) -> None:
+        self._held.pop(tag, None)
+        try:
+            settlement()
+        except (RedisError, OSError):
+            # A task that is done would run again, as Celery does not try a second time.
+            self._settlements[tag] = settlement
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        if script not in self._scripts:
+            self._scripts[script] = self._client.register_script(COMMON + script)
+        return self._scripts[script](keys=self._keys, args=arguments)
+
+    def _renew_for_ever(self) -> None:
+        pause = threading.Event()
+        interval = self._lease / RENEWALS
+        in_touch = True
+        while self._thread is threading.current_thread():
+            try:
+                with self.busy:
+                    self._renew()
+                in_touch = True
+            except (RedisError, OSError) as error:
+                if in_touch:
+                    logger.warning("leases cannot be renewed: %s", error)
+                in_touch = False
+            except Exception:
+                logger.exception("leases cannot be renewed")
+            pause.wait(interval if in_touch else min(interval, RETRY))
+
+    def _renew(self) -> None:
+        for tag, settlement in list(self._settlements.items()):
+            settlement()
+            self._settlements.pop(tag, None)
+        for tag in map(bytes_to_str, self._run(RENEW, self._lease, *list(self._held)) or ()):
+            # Acknowledged in the meantime, unless this process stood still for longer than a lease.
+            if self._held.pop(tag, self) is not self:
+                logger.warning("the message %s is not leased any more: the broker lost it, or gave it to others", tag)
+        if count := self._run(RECOVER, self._lease, self._limit):
+            logger.warning("%s messages whose worker is gone were put back into their queues", count)
+
+
+_leases: dict[tuple[Any, ...], Leases] = {}
+
+
+def leases_on(connection: Mapping[str, Any], prefix: str, lease: float, delivery_limit: int) -> Leases:
+    """Return what this process has leased from the server that ``connection`` leads to."""
+    place = (*(connection.get(name) for name in ("host", "port", "path", "db")), prefix)
+    if place not in _leases:
+        _leases[place] = Leases(connection, prefix, lease, delivery_limit)
+    return _leases[place]
+
+
+def give_back_all_but(tags: set[str]) -> None:
+    """Put back all messages that this process has leased, except for those with ``tags``."""
+    for leases in _leases.values():
+        leases.give_back_all_but(tags)
+
+
+def _wait_for_renewals() -> None:
+    for leases in _leases.values():
+        leases.busy.acquire()
+
+
+def _go_on_renewing() -> None:
+    for leases in _leases.values():
+        leases.busy.release()
+
+
+# A child process must not be forked while the thread holds some lock of a library, and renews nothing itself.
+os.register_at_fork(before=_wait_for_renewals, after_in_parent=_go_on_renewing, after_in_child=_leases.clear)
