@@ -3,16 +3,52 @@
 https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/rabbitmq.html
 """
 
+import ssl
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from kombu import Exchange, Queue
+from celery import Celery
+from kombu import Exchange
 
+from shared.dead_letters import DeadLetters
 from shared.layout import PROJECT
+from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
 from shared.redis_broker import redis_broker
 from shared.settings import CelerySettings, Role, all_queues
+from shared.tls import ca_file
+from shared.unclaimed import collect_unclaimed
 
 CONSUMER_TIMEOUT = 1800  # seconds, RabbitMQ's default
+DELIVERY_LIMIT = 20
+
+
+def amqp_tls(url: str) -> dict[str, Any] | None:
+    """Return the arguments with which the client verifies the broker; ``None`` unless ``url`` begins with ``amqps``."""
+    parts = urlsplit(url)
+    if parts.scheme != "amqps":
+        return None
+    # With a name here, the client also checks that the certificate holds it.
+    return {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": ca_file(), "server_hostname": parts.hostname}
+
+
+def queue_arguments() -> dict[str, Any]:
+    """Return what every queue is declared with. RabbitMQ refuses to declare a queue anew with other arguments.
+
+    https://www.rabbitmq.com/docs/quorum-queues
+    """
+    return {
+        "x-queue-type": "quorum",
+        # A message that was given back more often than this ends workers: it is not given to yet another one. A
+        # worker that stops gives back too, so the limit is RabbitMQ's own.
+        "x-delivery-limit": DELIVERY_LIMIT,
+        # To the default exchange, which hands it to the queue of this name.
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": DEAD_QUEUE.name,
+        # It leaves this queue when it has arrived there; that needs the overflow behaviour below.
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
 
 
 def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
@@ -34,14 +70,16 @@ def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
         options |= {"read_timeout": 1, "write_timeout": 1}
     # Quorum queues with a topic exchange: with a direct one, each task with an ETA takes up a slot of the worker.
     exchange = Exchange(PROJECT, type="topic")
+    arguments = queue_arguments()
     return {
         "task_queues": [
-            Queue(name, exchange, routing_key=name, queue_arguments={"x-queue-type": "quorum"}) for name in all_queues()
+            TaskQueue(name, exchange, routing_key=name, queue_arguments=arguments) for name in all_queues()
         ],
         "task_default_exchange": PROJECT,
         "task_default_exchange_type": "topic",
         # An acknowledgement cannot follow over a new connection: stop the task rather than run it twice at once.
         "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "broker_use_ssl": amqp_tls(settings.broker_url),
         "broker_heartbeat": 30,
         "broker_connection_timeout": 4 if role == "worker" else 1,
         "broker_transport_options": options,
@@ -56,3 +94,10 @@ BROKERS: dict[str, Callable[[CelerySettings, Role], dict[str, Any]]] = {
     "rediss": redis_broker,
 }
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
+# What fetches the messages that the broker itself has put aside.
+COLLECTORS: dict[str, Callable[[Celery, DeadLetters], int]] = {
+    "amqp": collect_dead,
+    "amqps": collect_dead,
+    "redis": collect_unclaimed,
+    "rediss": collect_unclaimed,
+}

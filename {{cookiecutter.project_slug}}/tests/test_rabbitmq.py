@@ -1,18 +1,27 @@
 """RabbitMQ as the broker: quorum queues that survive, and the limits that come with it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import trustme
+from celery import Celery
 
 from devtools.rabbitmq import private_rabbitmq, server_binary
 from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
+from shared.brokers import queue_arguments
 from shared.celery_settings import broker_configuration
+from shared.contracts import PINGS
+from shared.layout import queue_names
 from shared.settings import CelerySettings, all_queues
 from tests.conftest import sender_for
 from tests.test_broker_away import assert_others_are_answered, assert_unavailable, frozen, wait_until_accepted
+from tests.test_tls import check_servers
+from tests.tls_proxy import tls_proxy
 
 each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
 
@@ -39,7 +48,8 @@ def test_queues_are_quorum_queues_on_the_broker(stack: Stack) -> None:
         channel: Any = connection.channel()
         for name in all_queues():
             # Declared with another type, RabbitMQ answers 406; declared with the same, it says how many messages wait.
-            arguments = {"x-queue-type": "quorum"}
+            arguments = queue_arguments()
+            assert arguments["x-queue-type"] == "quorum"
             assert channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
 
 
@@ -68,3 +78,30 @@ def test_rabbitmq_that_is_frozen(broker: Stack, service: WebService, tmp_path: P
             wait_until_accepted(broker, service)
         finally:
             broker.stop(service.process)
+
+
+def encrypted(url: str, port: int) -> str:
+    """Return where the broker at ``url`` is reached through a proxy at ``port``."""
+    return url.replace("amqp://", "amqps://").replace(f"127.0.0.1:{urlsplit(url).port}", f"localhost:{port}")
+
+
+def test_encrypted_connection_is_verified(start_worker: Callable[..., Celery], broker: Stack, tmp_path: Path) -> None:
+    assert required_binary()
+    url, authority = broker.environment["CELERY_BROKER_URL"], trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    queue = queue_names()[0]
+    with tls_proxy(urlsplit(url).port or 0, authority) as port:
+        variables = {"CELERY_BROKER_URL": encrypted(url, port), "TLS_CA_FILE": str(tmp_path / "ca.pem")}
+        app = start_worker(queue, "encrypted", **variables)
+        assert f"amqps://guest:**@localhost:{port}//" in broker.log("encrypted").read_text()
+        assert app.send_task(PINGS[queue].name, queue=queue).get(timeout=60) == "pong"
+        assert check_servers(broker.environment["REDIS_URL"], **variables).returncode == 0
+        refused = check_servers(broker.environment["REDIS_URL"], **{**variables, "TLS_CA_FILE": ""})
+        assert refused.stderr.startswith(f"error: CELERY_BROKER_URL: the broker at localhost:{port}: ")
+        assert "certificate verify failed" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+        broker.stop("encrypted")
+    with tls_proxy(urlsplit(url).port or 0, authority, host="elsewhere.example") as port:
+        variables["CELERY_BROKER_URL"] = encrypted(url, port)
+        refused = check_servers(broker.environment["REDIS_URL"], **variables)
+        assert "Hostname mismatch, certificate is not valid for 'localhost'" in refused.stderr

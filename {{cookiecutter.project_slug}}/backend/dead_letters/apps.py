@@ -1,0 +1,10 @@
+"""Django's entry to this app."""
+
+from django.apps import AppConfig
+
+
+class DeadLettersConfig(AppConfig):
+    """Dead letters in the admin. They are kept in Redis: ``shared/dead_letters.py``."""
+
+    name = "backend.dead_letters"
+    verbose_name = "Tasks"

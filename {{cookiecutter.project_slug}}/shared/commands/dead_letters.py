@@ -1,0 +1,171 @@
+"""Look through dead letters, send them again or throw them away: ``python -m shared.commands.dead_letters``."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import NoReturn
+
+from celery import Celery
+
+from shared.celery_settings import configure_celery_app
+from shared.dead_letter_office import AWAY, NotReplayableError, Office, open_office
+from shared.dead_letters import REASONS, DeadLetter, Wanted
+from shared.layout import PROJECT, SERVICES
+from shared.redaction import redact_text
+
+COLUMNS = ("ID", "FAILED AT (UTC)", "QUEUE", "TASK", "REASON", "ERROR")
+ERROR_WIDTH = 60
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with status 2."""
+        self.exit(2, f"error: {message}; --help tells more\n")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the command line asks for; a wrong one ends the process with one line and status 2."""
+    filters = Parser(add_help=False)
+    filters.add_argument("--task", metavar="NAME", help="only this task")
+    filters.add_argument("--queue", metavar="NAME", help="only from this queue")
+    filters.add_argument("--reason", choices=REASONS, help="only what failed for this reason")
+    chosen = Parser(add_help=False, parents=[filters])
+    chosen.add_argument("ids", nargs="*", metavar="ID", help="the letters with these ids")
+    chosen.add_argument("--all", action="store_true", help="every letter")
+    parser = Parser(prog="dead-letters", description="What failed for good, and is kept.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    listing = commands.add_parser("list", parents=[filters], help="one line for each letter (the default)")
+    listing.add_argument("--limit", type=int, default=50, help="at most so many, the newest first (default: 50)")
+    commands.add_parser("show", help="everything about one letter").add_argument("id", metavar="ID")
+    commands.add_parser("replay", parents=[chosen], help="send tasks again, to their queues")
+    commands.add_parser("drop", parents=[chosen], help="throw letters away")
+    options = parser.parse_args(words or ["list"])
+    if options.command in ("replay", "drop"):
+        ways = [bool(options.ids), options.all, bool(options.task or options.queue or options.reason)]
+        if sum(ways) != 1:
+            parser.error(f"{options.command}: say which letters: ids, or --task, --queue and --reason, or --all")
+    return options
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with nothing in it that a terminal would obey."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
+def wanted(options: argparse.Namespace) -> Wanted:
+    """Return which letters the options ask for."""
+    return Wanted(options.task, options.queue, options.reason)
+
+
+def row(letter: DeadLetter) -> tuple[str, ...]:
+    """Return what stands in the columns of the list."""
+    error = " ".join(redact_text(letter.error).split())
+    shown = error if len(error) <= ERROR_WIDTH else f"{error[: ERROR_WIDTH - 1]}…"
+    when = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}"
+    cells = (letter.id, when, letter.queue or "?", letter.task or "?", letter.reason, shown)
+    return tuple(map(printable, cells))
+
+
+def show_list(office: Office, options: argparse.Namespace) -> None:
+    """Print a table."""
+    letters = list(islice(office.find(wanted(options)), options.limit + 1))
+    if not letters:
+        print("no dead letters")
+        return
+    rows = [COLUMNS, *(row(letter) for letter in letters[: options.limit])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    if len(letters) > options.limit:
+        print(f"... and more: {len(office.letters)} in all")
+
+
+def show(office: Office, identifier: str) -> None:
+    """Print one letter without what is secret."""
+    shown = office.read(identifier).redacted()
+    traceback = shown.pop("traceback")
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        if value not in (None, ""):
+            plain = isinstance(value, str | datetime)
+            text = str(value) if plain else json.dumps(value, default=str, ensure_ascii=False)
+            print(f"{name.replace('_', ' '):{width}}  {printable(text)}")
+    if traceback:
+        print(f"\n{printable(traceback)}")
+
+
+def chosen_letters(office: Office, options: argparse.Namespace) -> Iterator[DeadLetter]:
+    """Yield the letters that a command is about; raise ``LookupError`` for an id that is none."""
+    if options.ids:
+        yield from [office.read(identifier) for identifier in options.ids]
+    else:
+        yield from office.find(wanted(options))
+
+
+def replay(office: Office, options: argparse.Namespace) -> int:
+    """Send letters again, and return the exit status."""
+    sent, left = 0, 0
+    for letter in chosen_letters(office, options):
+        try:
+            task_id = office.replay(letter)
+        except (NotReplayableError, LookupError) as error:
+            left += 1
+            print(f"error: {error.args[0]}", file=sys.stderr)
+        else:
+            sent += 1
+            print(printable(f"sent {letter.task} {task_id} to {letter.queue}"))
+    print(f"sent {sent}" + (f", left {left}" if left else ""))
+    return 1 if left else 0
+
+
+def drop(office: Office, options: argparse.Namespace) -> None:
+    """Throw letters away."""
+    dropped = [letter.id for letter in chosen_letters(office, options) if office.letters.drop(letter.id)]
+    print(f"dropped {len(dropped)}")
+
+
+def run(office: Office, options: argparse.Namespace) -> int:
+    """Do what the options ask for, and return the exit status."""
+    try:
+        office.collect()
+    except AWAY as error:
+        print(f"warning: the broker is away, and may hold more of them: {_line(error)}", file=sys.stderr)
+    if options.command == "show":
+        show(office, options.id)
+    elif options.command == "replay":
+        return replay(office, options)
+    elif options.command == "drop":
+        drop(office, options)
+    else:
+        show_list(office, options)
+    return 0
+
+
+def _line(error: BaseException) -> str:
+    return redact_text(" ".join(str(error).split())) or type(error).__name__
+
+
+def main(*words: str) -> None:
+    """Run one command; ``words`` are those of the command line.
+
+    Raises:
+        SystemExit: there is no such letter, or a server is away; one line says so.
+    """
+    options = parse(words)
+    app = Celery(PROJECT)
+    configure_celery_app(app, SERVICES[0].name)
+    try:
+        sys.exit(run(open_office(app), options))
+    except LookupError as error:
+        raise SystemExit(f"error: {error.args[0]}") from None
+    except AWAY as error:
+        raise SystemExit(f"error: Redis or the broker is away: {_line(error)}") from None
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

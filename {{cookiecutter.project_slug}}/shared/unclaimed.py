@@ -1,0 +1,72 @@
+"""What a worker has set aside on a Redis broker without being able to read it: garbage, and what kills workers.
+
+The broker's script (``shared/leases.py``) puts it there in the same step in which it leaves the queue.
+"""
+
+from datetime import UTC, datetime
+from time import time
+from typing import Any
+
+from celery import Celery
+from pydantic import BaseModel, Field, ValidationError
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.dead_letters import CRASH_LIMIT, GARBAGE, DeadLetter, DeadLetters, dead_letter, letter_of
+from shared.layout import PROJECT
+from shared.messages import message_of_envelope
+from shared.tls import redis_tls
+
+UNCLAIMED = f"{PROJECT}:unclaimed"
+
+
+class About(BaseModel):
+    """What the script says of a message; ``at`` are seconds since 1970."""
+
+    reason: str = GARBAGE
+    queue: str | None = None
+    at: float = Field(default_factory=time)
+    deliveries: int = 0
+
+
+def read_element(element: bytes) -> DeadLetter:
+    """Return the letter of one element: a line of JSON about the message, and the message as it was in the queue."""
+    line, _, raw = element.partition(b"\n")
+    try:
+        about = About.model_validate_json(line)
+    except ValidationError:
+        about, raw = About(), element
+    fields: dict[str, Any] = {"queue": about.queue, "failed_at": datetime.fromtimestamp(about.at, UTC)}
+    error = "what was in the queue is no message"
+    if about.reason == CRASH_LIMIT:
+        error = f"its worker ended {about.deliveries} times"
+    try:
+        return letter_of(message_of_envelope(raw), about.reason, error, **fields)
+    except Exception as problem:  # garbage may be wrong in any way
+        error = f"{error}: {type(problem).__name__}: {problem}"
+        return dead_letter(about.reason, error, raw=raw.decode(errors="backslashreplace"), **fields)
+
+
+def collect_from(client: Redis, letters: DeadLetters) -> int:
+    """Move everything into ``letters`` and return how much it was; ``client`` must not decode responses.
+
+    An element leaves its list only when its letter is kept. Two that collect at once keep the same letter.
+
+    Raises:
+        redis.RedisError: a server cannot be reached.
+    """
+    count = 0
+    while element := client.lindex(UNCLAIMED, -1):
+        letters.keep(read_element(element))  # type: ignore[arg-type]
+        client.lrem(UNCLAIMED, -1, element)  # type: ignore[arg-type]
+        count += 1
+    return count
+
+
+def collect_unclaimed(app: Celery, letters: DeadLetters) -> int:
+    """Do that with the broker of ``app``."""
+    url = app.conf.broker_url
+    options: dict[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)}
+    with Redis.from_url(url, **options, **redis_tls(url)) as client:
+        return collect_from(client, letters)

@@ -1,0 +1,91 @@
+"""The part of a worker that takes messages: what it cannot take becomes a dead letter, and the worker goes on."""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery
+from celery.app.task import Context
+from celery.exceptions import InvalidTaskError, NotRegistered
+from celery.utils.log import get_logger
+from kombu import Connection
+from kombu.message import Message
+
+from shared.dead_letters import UNDECODABLE, UNKNOWN_TASK, DeadLetter, keep_or_log, letter_of
+from shared.failed_tasks import keep_failed_tasks, worker_dead_letters
+from shared.heartbeat import HeartbeatStep, WaitingConsumer
+from shared.messages import decode
+
+logger = get_logger(__name__)
+
+Handler = Callable[[Message], None]
+
+
+class Consumer(WaitingConsumer):
+    """Celery's consumer, which would drop what it cannot take, or end because of it."""
+
+    connection_errors: Any
+    task_consumer: Any
+
+    def connect(self) -> Connection:
+        """Connect, and declare the queues of other workers, too: delayed tasks are bound to them all."""
+        connection = super().connect()
+        for queue in self.app.conf.task_queues:
+            queue.bind(connection.default_channel).declare()
+        return connection
+
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Handler:
+        """Return the function that gets every message."""
+        handle = super().create_task_handler(*arguments, **options)
+
+        def check_and_handle(message: Message) -> None:
+            problem = decode(message)[1]
+            if problem is None:
+                handle(message)
+            else:
+                self.set_aside(message, UNDECODABLE, problem)
+
+        return check_and_handle
+
+    def on_decode_error(self, message: Message, exc: BaseException) -> None:
+        """Set aside what cannot even be unpacked."""
+        self.set_aside(message, UNDECODABLE, f"{type(exc).__name__}: {exc}")
+
+    def on_unknown_task(self, body: Any, message: Message, exc: BaseException) -> None:
+        """Set aside a task that this worker does not know."""
+        self.set_aside(message, UNKNOWN_TASK, f"the worker {self.hostname} knows no task {message.headers['task']!r}")
+
+    def on_invalid_task(self, body: Any, message: Message, exc: BaseException) -> None:
+        """Set aside a task that Celery refuses for whatever other reason."""
+        self.set_aside(message, UNDECODABLE, f"{type(exc).__name__}: {exc}")
+
+    def set_aside(self, message: Message, reason: str, error: str) -> None:
+        """Make a dead letter of ``message``, and only then let the broker forget it."""
+        letter = letter_of(message, reason, error)
+        if keep_or_log(worker_dead_letters(), letter):
+            message.ack_log_error(logger, self.connection_errors)
+            self._mark_as_failed(letter)
+        elif self._broker_keeps(letter.queue):
+            message.reject_log_error(logger, self.connection_errors)
+        # Otherwise it stays unacknowledged, and comes again when this worker has ended.
+
+    def _mark_as_failed(self, letter: DeadLetter) -> None:
+        """Let whoever asks for the status of the task know."""
+        if letter.task_id is None:
+            return
+        error = NotRegistered(letter.task) if letter.reason == UNKNOWN_TASK else InvalidTaskError(letter.error)
+        try:
+            self.app.backend.mark_as_failure(letter.task_id, error, request=Context({"task": letter.task}))
+        except Exception as problem:  # whatever the backend's client raises
+            logger.warning("task %s: its status cannot be kept: %s", letter.task_id, problem)
+
+    def _broker_keeps(self, queue: str | None) -> bool:
+        """Return whether the broker has a place for what is rejected."""
+        arguments = [each.queue_arguments for each in self.task_consumer.queues if each.name == queue]
+        return any("x-dead-letter-exchange" in (each or {}) for each in arguments)
+
+
+def prepare_worker(app: Celery) -> None:
+    """Let the workers of ``app`` write heartbeats and keep dead letters."""
+    app.conf.worker_consumer = f"{__name__}:{Consumer.__name__}"
+    app.steps["worker"].add(HeartbeatStep)
+    keep_failed_tasks()

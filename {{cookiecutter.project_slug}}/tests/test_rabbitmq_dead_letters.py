@@ -1,0 +1,78 @@
+"""RabbitMQ's own dead letters: messages that end workers and what is rejected reach the store."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from devtools.stack import Stack
+from shared.brokers import DELIVERY_LIMIT
+from shared.dead_letter_office import Office
+from shared.dead_letters import DeadLetter, DeadLetters
+from shared.layout import PROJECT, queue_names
+from shared.rabbitmq_dead_letters import DEAD_QUEUE
+from tests.conftest import sender_for
+from tests.test_rabbitmq import required_binary
+
+QUEUE = queue_names()[0]
+
+
+@pytest.fixture
+def office(broker: Stack) -> Iterator[Office]:
+    """An empty store, and an app that sends to RabbitMQ."""
+    required_binary()
+    client = Redis.from_url(broker.environment["REDIS_URL"], decode_responses=True)
+    letters = DeadLetters(client, 100)
+    office = Office(letters, sender_for(broker.environment))
+    office.collect()
+    if keys := client.keys(f"{letters.name}*"):
+        client.delete(*keys)
+    yield office
+    client.close()
+
+
+def channel_of(office: Office) -> Any:
+    return office.app.connection_for_read().channel()
+
+
+def collect(office: Office) -> DeadLetter:
+    """Return the only letter, as soon as RabbitMQ has moved the message."""
+    for _ in range(600):
+        office.collect()
+        if found := list(office.find()):
+            assert len(found) == 1
+            return found[0]
+    raise AssertionError("no dead letter")
+
+
+def test_message_that_was_given_back_too_often_is_a_letter(office: Office) -> None:
+    task_id = office.app.send_task("no.such.task", ["a"], {"b": 1}, queue=QUEUE).id
+    for _ in range(DELIVERY_LIMIT + 1):
+        channel = channel_of(office)
+        assert office.app.amqp.queues[QUEUE](channel).get(accept=["json"])
+        channel.connection.client.close()  # as a worker that was killed
+    letter = collect(office)
+    assert (letter.reason, letter.queue, letter.task, letter.task_id) == ("crash limit", QUEUE, "no.such.task", task_id)
+    assert (letter.arguments, letter.keywords, letter.is_replayable) == (["a"], {"b": 1}, True)
+    assert office.app.amqp.queues[QUEUE](channel_of(office)).get() is None
+
+
+def test_rejected_garbage_is_a_letter_too(office: Office) -> None:
+    channel = channel_of(office)
+    queue = office.app.amqp.queues[QUEUE](channel)
+    queue.declare()
+    channel.basic_publish(channel.prepare_message(b"\xff\xfe", headers={"task": 5}), routing_key=QUEUE)
+    message = queue.get()
+    while message is None:
+        message = queue.get()
+    message.reject(requeue=False)
+    letter = collect(office)
+    assert (letter.reason, letter.queue, letter.is_replayable) == ("rejected", QUEUE, False)
+    assert letter.raw == "\\xff\\xfe"
+
+
+def test_queue_of_dead_messages_is_bounded_and_durable() -> None:
+    assert DEAD_QUEUE.name == f"{PROJECT}.dead"
+    assert DEAD_QUEUE.durable
+    assert (DEAD_QUEUE.queue_arguments or {})["x-max-length"] == 10_000
