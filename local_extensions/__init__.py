@@ -75,7 +75,7 @@ class Plan:
     @property
     def procfile(self) -> list[str]:
         """The lines of ``Procfile``."""
-        commands = [("release", command) for command in self.layout.release_commands]
+        commands = [("release", " && ".join(self.layout.release_commands))]
         commands += [(process.name, process.command) for process in self.processes]
         return [f"{name}: {command}" for name, command in commands]
 

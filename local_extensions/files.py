@@ -16,11 +16,14 @@ REMOVE_UNLESS = {
         "config",
         "tests/django",
         "docs/tasks-in-django.md",
-        "docker/dev/postgres.yaml",
-        "docker/prod/postgres.yaml",
     ),
     "fastapi": ("app", "tests/fastapi", "docs/tasks-in-fastapi.md"),
-    "two services": ("tests/test_across_services.py", "docs/tasks-across-services.md"),
+    "two services": (
+        "tests/test_across_services.py",
+        "docs/tasks-across-services.md",
+        "docker/dev/app-tables.yaml",
+        "docker/prod/app-tables.yaml",
+    ),
     "combined": ("combined",),
     "beat": (
         "shared/beat_heartbeat.py",
@@ -30,10 +33,12 @@ REMOVE_UNLESS = {
         "tests/beat_before_three.py",
         "tests/test_beat.py",
         "tests/test_beat_heartbeat.py",
+        "tests/chaos/beat_every_second.py",
+        "tests/chaos/faults/beat.py",
         "tests/test_beat_schedule.py",
         "docs/schedules.md",
     ),
-    "redbeat": ("tests/test_beat_redbeat.py",),
+    "redbeat": ("tests/chaos/faults/standby.py", "tests/test_beat_redbeat.py"),
     "database": (
         "backend/platform/periodic.py",
         "backend/platform/management",
@@ -42,7 +47,9 @@ REMOVE_UNLESS = {
     "file": ("tests/test_beat_file.py", "docker/prod/beat.yaml"),
     "rabbitmq": (
         "devtools/rabbitmq.py",
+        "shared/rabbitmq_dead_letters.py",
         "tests/test_rabbitmq.py",
+        "tests/test_rabbitmq_dead_letters.py",
         "docs/run-with-rabbitmq.md",
         "docker/dev/rabbitmq.yaml",
         "docker/prod/rabbitmq.yaml",
@@ -57,7 +64,12 @@ REMOVE_UNLESS = {
 
 # NAME__ANSWER, with any suffix, becomes NAME where that answer was given, and is removed otherwise.
 VARIANTS = {
-    "broker": ("shared/brokers__redis.py", "shared/brokers__rabbitmq.py"),
+    "broker": (
+        "shared/brokers__redis.py",
+        "shared/brokers__rabbitmq.py",
+        "tests/chaos/brokers__redis.py",
+        "tests/chaos/brokers__rabbitmq.py",
+    ),
     "beat_scheduler": (
         "shared/scheduler__redbeat.py",
         "shared/scheduler__database.py",

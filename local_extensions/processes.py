@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 BOTH = "both"
 NEEDED = "run `make secrets`, then fill in .env.prod"
 
+# What a service has to do to its tables before its processes start.
+RELEASE_COMMANDS = {"django": "python manage.py migrate --noinput", "fastapi": "python -m app.create_tables"}
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -86,13 +89,33 @@ class Layout:
         return self.slug.replace("-", "_")
 
     @property
+    def releases(self) -> tuple[str, ...]:
+        """The files in ``docker/dev`` and ``docker/prod`` for release commands that need an image of their own."""
+        return ("app-tables",) if len(self.services) > 1 else ()
+
+    @property
+    def development_files(self) -> tuple[str, ...]:
+        """The files in ``docker/dev``."""
+        return (*self.servers, *self.releases)
+
+    @property
     def production_files(self) -> tuple[str, ...]:
-        """The files in ``docker/prod`` that hold servers and volumes."""
-        return (*self.servers, *(("beat",) if self.beat_scheduler == "file" else ()))
+        """The files in ``docker/prod``, which also hold volumes."""
+        return (*self.servers, *self.releases, *(("beat",) if self.beat_scheduler == "file" else ()))
+
+    @property
+    def release_needs(self) -> dict[str, str]:
+        """What the release command of the Compose files waits for, with the condition."""
+        servers = dict.fromkeys(self.servers, "service_healthy")
+        return servers | dict.fromkeys(self.releases, "service_completed_successfully")
 
     def more_passwords(self, value: str) -> str:
         """Return lines of an env file, each after a line break: the passwords of all servers but the first."""
         return "".join(f"\n{server.upper()}_PASSWORD={value}" for server in self.servers[1:])
+
+    def database_url(self, password: str) -> str:
+        """Return where the database of the Compose files is."""
+        return f"postgres://{self.database}:{password}@postgres:5432/{self.database}"
 
     def broker_url(self, password: str) -> str:
         """Return where the broker of the Compose files is; empty: the same server as for results."""
@@ -101,13 +124,12 @@ class Layout:
     @property
     def release_commands(self) -> tuple[str, ...]:
         """What ``Procfile`` has to do before the processes start."""
-        return ("python manage.py migrate --noinput",) if "django" in self.services else ()
+        return tuple(RELEASE_COMMANDS[service] for service in self.services)
 
     @property
     def release_command(self) -> str:
-        """What the Compose files run to its end before the processes start."""
-        commands = ("python -m shared.commands.check_servers", *self.release_commands)
-        return f"sh -c '{' && '.join(commands)}'" if len(commands) > 1 else commands[0]
+        """What the Compose files run to its end before the processes start, in the image of the first service."""
+        return f"sh -c 'python -m shared.commands.check_servers && {self.release_commands[0]}'"
 
     @property
     def has_beat(self) -> bool:
@@ -117,8 +139,7 @@ class Layout:
     @property
     def servers(self) -> tuple[str, ...]:
         """The servers that the processes need, as the Compose files call them."""
-        wanted = {"redis": True, "postgres": "django" in self.services, "rabbitmq": self.broker == "rabbitmq"}
-        return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+        return ("redis", "postgres", *(("rabbitmq",) if self.broker == "rabbitmq" else ()))
 
 
 def _required(name: str) -> str:
@@ -134,12 +155,12 @@ def _schedule_variables(layout: Layout) -> tuple[Variable, ...]:
     return _passed("CELERY_BEAT_QUEUE") if layout.has_beat else ()
 
 
-def _django_variables(layout: Layout) -> tuple[Variable, ...]:
-    url = f"postgres://{layout.database}:${{POSTGRES_PASSWORD:-development}}@postgres:5432/{layout.database}"
-    return (
-        Variable("DATABASE_URL", url, _required("DATABASE_URL")),
-        Variable("DJANGO_SECRET_KEY", "${DJANGO_SECRET_KEY-}", _required("DJANGO_SECRET_KEY")),
-    )
+def _service_variables(layout: Layout, image: str) -> tuple[Variable, ...]:
+    """Return what every process of a service needs; ``image`` is the service's, or the one for both."""
+    url = layout.database_url("${POSTGRES_PASSWORD:-development}")
+    database = Variable("DATABASE_URL", url, _required("DATABASE_URL"))
+    key = Variable("DJANGO_SECRET_KEY", "${DJANGO_SECRET_KEY-}", _required("DJANGO_SECRET_KEY"))
+    return (database,) if image == "fastapi" else (database, key)
 
 
 def _web_variables() -> tuple[Variable, ...]:
@@ -179,10 +200,11 @@ def _web_process(layout: Layout, service: str) -> Process:
         "fastapi": ("fastapi", "FASTAPI_PORT", 8001, "python -m uvicorn app.main:app --host {} --port {}"),
     }[service]
     in_container = command.format("0.0.0.0", port)
-    variables: tuple[Variable, ...] = (*_web_variables(), *_schedule_variables(layout))
+    variables = _service_variables(layout, service)
     if service == "django":
         hosts = Variable("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost", _required("DJANGO_ALLOWED_HOSTS"))
-        variables = (*_django_variables(layout), hosts, *variables)
+        variables = (*variables, hosts)
+    variables = (*variables, *_web_variables(), *_schedule_variables(layout))
     return Process(
         name=name,
         image=images(layout)[service],
@@ -203,8 +225,6 @@ def _reloading(command: str, image: Image) -> str:
 
 
 def _celery_process(layout: Layout, name: str, image: str, command: str, *variables: Variable) -> Process:
-    if image != "fastapi":
-        variables = (*_django_variables(layout), *variables)
     return Process(
         name=name,
         image=images(layout)[image],
@@ -214,6 +234,7 @@ def _celery_process(layout: Layout, name: str, image: str, command: str, *variab
         check="heartbeat",
         variables=(
             Variable("HEARTBEAT_FILE", "/tmp/heartbeat", "/tmp/heartbeat"),
+            *_service_variables(layout, image),
             *variables,
             *_schedule_variables(layout),
         ),
@@ -287,4 +308,4 @@ def check_variables(layout: Layout) -> list[Variable]:
 
 def release_variables(layout: Layout) -> list[Variable]:
     """Return what the release command gets beside ``x-celery-env``."""
-    return [*(_django_variables(layout) if "django" in layout.services else ()), *_schedule_variables(layout)]
+    return [*_service_variables(layout, layout.services[0]), *_schedule_variables(layout)]

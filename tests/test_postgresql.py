@@ -1,4 +1,4 @@
-"""The Django service on a real PostgreSQL: ``DATABASE_URL`` alone moves it there."""
+"""Both services on a real PostgreSQL: ``DATABASE_URL`` alone moves them there."""
 
 import os
 import shutil
@@ -73,6 +73,20 @@ def test_django_runs_on_postgresql(bake: Bake, tmp_path: Path) -> None:
         query = ["psql", url.replace("postgres:", "postgresql:"), "-Atc", "SELECT count(*) FROM platform_report"]
         counted = subprocess.run(query, capture_output=True, text=True, check=True)
         assert int(counted.stdout) > 0
+
+
+@pytest.mark.slow
+def test_both_services_run_on_one_postgresql(bake: Bake, tmp_path: Path) -> None:
+    """Where rows are locked: two relays, two deliveries and two processes that make tables, at the same time."""
+    project = shutil.copytree(bake(use_flower=False), tmp_path / "project")
+    with private_postgresql(tmp_path / "postgresql") as url:
+        run_and_leave_nothing(["make", f"PYTHON={OTHER_PYTHON}", "setup"], project)
+        command = [".venv/bin/python", "-m", "app.create_tables"]
+        made = [subprocess.Popen(command, cwd=project, env={**os.environ, "DATABASE_URL": url}) for _ in range(4)]
+        assert [process.wait() for process in made] == [0] * 4
+        tests = ["tests/fastapi", "tests/django/test_after_commit.py", "tests/test_outbox.py"]
+        said = run_and_leave_nothing([".venv/bin/python", "-m", "pytest", "-q", *tests], project, DATABASE_URL=url)
+        assert " passed" in said
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from app.database import check_database
 from app.schemas import Accepted, accepted
 from shared.contracts import PINGS, Ping
 from shared.health import SHARED_CHECKS, failing
@@ -22,7 +23,7 @@ async def live() -> dict[str, str]:
 @router.get("/health/ready")
 def ready(response: Response) -> dict[str, Any]:
     """Say whether requests should be sent here, and if not, what is missing."""
-    problems = failing(SHARED_CHECKS)
+    problems = failing({"database": check_database, **SHARED_CHECKS})
     if problems:
         response.status_code = 503
         return {"status": "not ready", "problems": problems}

@@ -3,6 +3,7 @@
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from shared.payloads import MessageTooLargeError
 from shared.sending import BrokerUnavailableError
 
 
@@ -11,6 +12,11 @@ def _unavailable(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(detail, status_code=503, headers={"Retry-After": "5"})
 
 
+def _too_large(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=413)
+
+
 def install(app: FastAPI) -> None:
-    """Answer 503 wherever the broker or the result backend does not answer in time."""
+    """Answer 503 wherever the broker does not answer in time or a queue is full, 413 where a message is too large."""
+    app.add_exception_handler(MessageTooLargeError, _too_large)
     app.add_exception_handler(BrokerUnavailableError, _unavailable)

@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from pydantic import ValidationError
 
+from shared.payloads import MessageTooLargeError
 from shared.sending import BrokerUnavailableError
 
 View = Callable[..., HttpResponse]
@@ -30,6 +31,8 @@ def unavailable(error: Exception) -> JsonResponse:
 def sends_task(view: View) -> View:
     """Turn a view that sends a task into a POST endpoint: a bad body is answered by 422, a missing broker by 503.
 
+    So is a full queue; what is too large for a message is answered by 413.
+
     It needs no CSRF token: it reads JSON and no cookie. Add the authentication that your API uses.
     """
 
@@ -41,6 +44,8 @@ def sends_task(view: View) -> View:
             return view(request, *args, **kwargs)
         except ValidationError as error:
             return JsonResponse({"detail": error.errors(include_url=False, include_context=False)}, status=422)
+        except MessageTooLargeError as error:
+            return JsonResponse({"detail": str(error)}, status=413)
         except BrokerUnavailableError as error:
             return unavailable(error)
 

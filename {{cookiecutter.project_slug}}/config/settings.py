@@ -37,6 +37,8 @@ INSTALLED_APPS = [
     # jinja: if cookiecutter.beat_scheduler == "database"
     "django_celery_beat",
     # jinja: endif
+    "backend.delivery",
+    "backend.dead_letters",
     "backend.platform",
 ]
 

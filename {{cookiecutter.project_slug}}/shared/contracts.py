@@ -12,11 +12,11 @@ from shared.layout import QUEUES, SERVICES, Queue, queue_of_task
 from shared.sending import Contract, Payload
 
 
-def _contract(task_name: str, payload: type[Payload]) -> Contract[Payload]:
+def _contract(task_name: str, payload: type[Payload], **options: Any) -> Contract[Payload]:
     queue = queue_of_task(task_name)
     if queue is None:
         raise LookupError(f"no route matches the task {task_name!r}")
-    return Contract(task_name, queue, payload)
+    return Contract(task_name, queue, payload, **options)
 
 
 class Ping(BaseModel):
@@ -46,7 +46,7 @@ class CreateReport(BaseModel):
     body: str = ""
 
 
-BUILD_REPORT = _contract("backend.platform.tasks.build_report", BuildReport)
+BUILD_REPORT = _contract("backend.platform.tasks.build_report", BuildReport, outbox=True)
 CREATE_REPORT = _contract("backend.platform.tasks.create_report", CreateReport)
 
 
@@ -64,7 +64,7 @@ class ScoreBatch(BaseModel):
     texts: list[str] = Field(min_length=1, max_length=1000)
 
 
-SCORE_TEXT = _contract("app.atom.tasks.score_text", ScoreText)
+SCORE_TEXT = _contract("app.atom.tasks.score_text", ScoreText, outbox=True)
 SCORE_BATCH = _contract("app.atom.tasks.score_batch", ScoreBatch)
 
 

@@ -6,14 +6,18 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from celery import Celery
+from celery import Celery, current_app
 
 from devtools.stack import Stack, running_stack
 from shared.celery_settings import celery_configuration
+from shared.database import open_database
+from shared.idempotency import HEADER
 from shared.layout import SERVICES
 from shared.sending import Contract
 from shared.settings import CelerySettings, known_variables
@@ -70,9 +74,17 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(app.conf, "task_always_eager", True)
         monkeypatch.setitem(app.conf, "task_eager_propagates", True)
 
-    def send(contract: Contract[Any], payload: Any, *, task_id: str | None = None, **_: Any) -> str:
+    def send(contract: Contract[Any], payload: Any, *, task_id: str | None = None, **options: Any) -> str:
         app = next(app for app in apps if contract.name in app.tasks)
-        return app.tasks[contract.name].apply(kwargs=payload.model_dump(mode="json"), task_id=task_id, throw=True).id
+        task_id = task_id or str(uuid4())
+        arguments = payload.model_dump(mode="json")
+        headers = {HEADER: key} if (key := options.get("idempotency_key")) else {}
+        run = partial(app.tasks[contract.name].apply, kwargs=arguments, task_id=task_id, throw=True, headers=headers)
+        if database := open_database():
+            database.after_commit(run)
+        else:
+            run()
+        return task_id
 
     async def send_async(contract: Contract[Any], payload: Any, **options: Any) -> str:
         return send(contract, payload, **options)
@@ -98,6 +110,17 @@ def broker() -> Iterator[Stack]:
     """A broker alone, and the environment in which to start processes."""
     with running_stack(extra=STACK_ENVIRONMENT, only=set()) as running:
         yield running
+
+
+@pytest.fixture
+def sender(broker: Stack) -> Iterator[Celery]:
+    """The app of this process's contracts, which now send to ``broker``."""
+    before = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = sender_for(broker.environment)
+    app.set_current()
+    yield app
+    before.set_current()
+    app.close()
 
 
 @pytest.fixture

@@ -1,20 +1,28 @@
 """HTTP endpoints of the worked example."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
 
 from app.atom import services
 from app.atom.schemas import Statistics
 from app.atom.store import get_store
 from app.schemas import Accepted, accepted
 from shared import contracts
+from shared.idempotency import MAX_KEY_LENGTH
 
 router = APIRouter(prefix="/atom")
 
 
 @router.post("/scores", status_code=202)
-async def request_score(payload: contracts.ScoreText, request: Request, response: Response) -> Accepted:
-    """Have one text scored."""
-    return accepted(request, response, await contracts.SCORE_TEXT.send_async(payload))
+def request_score(
+    payload: contracts.ScoreText,
+    request: Request,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(max_length=MAX_KEY_LENGTH)] = None,
+) -> Accepted:
+    """Have one text scored; asked for twice with the same Idempotency-Key, it is scored once."""
+    return accepted(request, response, services.request_score(payload, idempotency_key))
 
 
 @router.post("/batches", status_code=202)

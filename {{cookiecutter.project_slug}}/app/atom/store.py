@@ -4,9 +4,8 @@ from functools import cache
 
 from redis import Redis
 
-from shared.environment import load
 from shared.layout import PROJECT
-from shared.settings import CelerySettings
+from shared.redis_client import redis_client
 
 
 class Store:
@@ -36,5 +35,4 @@ class Store:
 @cache
 def get_store() -> Store:
     """Return this process's store; ``REDIS_URL`` says where it lies."""
-    url = load(CelerySettings).redis_url
-    return Store(Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=1))
+    return Store(redis_client())

@@ -1,4 +1,6 @@
-"""Tasks of the FastAPI service. Each checks its arguments, calls one service function and returns plain data.
+"""Tasks of the FastAPI service. Each calls one service function and returns plain data.
+
+What has a contract in ``shared/contracts.py`` gets arguments that fit it: they are checked before the task starts.
 
 The Celery app finds this module by itself, like any ``tasks.py`` in a package of ``app``. A task's name is its path;
 where it goes follows from its package (``shared/layout.py``).
@@ -8,19 +10,22 @@ from functools import partial
 from typing import Any
 
 from redis.exceptions import ConnectionError, TimeoutError
+from sqlalchemy.exc import OperationalError
 
 from app.atom import services
 from app.atom.store import get_store
 from app.celery_app import celery_app
-from shared.contracts import ScoreBatch, ScoreText
+from app.database import database
 from shared.task_status import report_progress
 
-# A store that is away for a moment: try again, ever later, not everybody at the same time.
+# A server that is away for a moment: try again, ever later, not everybody at the same time.
 RETRY: dict[str, Any] = {
-    "autoretry_for": (ConnectionError, TimeoutError),
+    "autoretry_for": (ConnectionError, TimeoutError, OperationalError),
     "retry_backoff": True,
     "retry_jitter": True,
 }
+# Of all workers together.
+TEN_A_SECOND: dict[str, Any] = {"shared_rate_limit": "10/s"}
 
 
 @celery_app.task(ignore_result=False)
@@ -29,25 +34,30 @@ def ping() -> str:
     return "pong"
 
 
-@celery_app.task(ignore_result=False, **RETRY)
-def score_text(text: str) -> dict[str, Any]:
-    """Score one text."""
-    score = services.score_text(ScoreText(text=text).text)
-    services.count_scored(get_store())
-    return score.model_dump()
+@celery_app.task(bind=True, ignore_result=False, **RETRY)
+def score_text(self: Any, text: str) -> Any:
+    """Score one text and keep the score, once."""
+
+    def score() -> dict[str, Any]:
+        kept = services.keep_score(text, self.request.id)
+        services.count_scored(get_store())
+        return kept.model_dump()
+
+    # Delivered again, or sent again with the same key, it must not be kept a second time.
+    return database.once(self, score)
 
 
 @celery_app.task(bind=True, ignore_result=False, **RETRY)
 def score_batch(self: Any, texts: list[str]) -> list[dict[str, Any]]:
     """Score many texts and say how far it has come."""
-    scores = services.score_batch(ScoreBatch(texts=texts).texts, partial(report_progress, self))
+    scores = services.score_batch(texts, partial(report_progress, self))
     services.count_scored(get_store(), len(scores))
     return [score.model_dump() for score in scores]
 
 
-@celery_app.task(ignore_result=False, rate_limit="10/s")
+@celery_app.task(ignore_result=False, **TEN_A_SECOND)
 def call_partner(text: str) -> str:
-    """Call somebody who allows ten calls a second; the rate limit holds for each worker by itself."""
+    """Call somebody who allows ten calls a second, from all workers together."""
     return f"called about {text}"
 
 

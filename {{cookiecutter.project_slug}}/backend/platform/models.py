@@ -10,7 +10,6 @@ class Report(models.Model):
         """How far a report has come."""
 
         REQUESTED = "requested"
-        NOT_SENT = "not sent"
         BUILT = "built"
 
     title = models.CharField(max_length=200)

@@ -1,8 +1,6 @@
 """What this app can do. Views, tasks and commands call these functions; none of them knows how it was called."""
 
 from datetime import timedelta
-from functools import partial
-from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import F
@@ -10,36 +8,20 @@ from django.utils import timezone
 
 from backend.platform.models import Report, Statistics
 from shared import contracts
-from shared.sending import BrokerUnavailableError
 
 KEEP_REPORTS = timedelta(days=30)
 
 
 def request_report(*, title: str, body: str) -> tuple[Report, str]:
-    """Write down a report and send the task that builds it, once the transaction is committed.
+    """Write down a report and the task that builds it, and return both. The task is sent after the commit.
 
-    Sent before the commit, a fast worker would look for a report that is not there yet.
-    https://docs.djangoproject.com/en/stable/topics/db/transactions/#performing-actions-after-commit
-
-    Returns:
-        the report and the id of its task.
-
-    Raises:
-        BrokerUnavailableError: the report is written down, with the status ``NOT_SENT``.
+    Sent before, a fast worker would look for a report that is not there yet. Since the contract has an outbox, the
+    task is not lost if the broker is away; it is sent later.
     """
-    task_id = str(uuid4())
     with transaction.atomic():
         report = Report.objects.create(title=title, body=body)
-        transaction.on_commit(partial(_send_build, report, task_id))
+        task_id = contracts.BUILD_REPORT.send(contracts.BuildReport(report_id=report.pk))
     return report, task_id
-
-
-def _send_build(report: Report, task_id: str) -> None:
-    try:
-        contracts.BUILD_REPORT.send(contracts.BuildReport(report_id=report.pk), task_id=task_id)
-    except BrokerUnavailableError:
-        Report.objects.filter(pk=report.pk).update(status=Report.Status.NOT_SENT)
-        raise
 
 
 def build_report(*, report_id: int) -> Report:

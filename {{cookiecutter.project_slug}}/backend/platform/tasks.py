@@ -1,4 +1,6 @@
-"""Tasks of the Django service. Each checks its arguments, calls one service function and returns plain data.
+"""Tasks of the Django service. Each calls one service function and returns plain data.
+
+What has a contract in ``shared/contracts.py`` gets arguments that fit it: they are checked before the task starts.
 
 Django finds this module by itself, like any ``tasks.py`` of an installed app. A task's name is its path; where it
 goes follows from its package (``shared/layout.py``).
@@ -10,10 +12,12 @@ from celery import shared_task
 from django.db import OperationalError
 
 from backend.platform import services
-from shared.contracts import BuildReport, CreateReport
+from config.transactions import database
 
 # A database that is away for a moment: try again, ever later, not everybody at the same time.
 RETRY: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "retry_jitter": True}
+# Of all workers together.
+TEN_A_SECOND: dict[str, Any] = {"shared_rate_limit": "10/s"}
 
 
 @shared_task(ignore_result=False)
@@ -25,21 +29,25 @@ def ping() -> str:
 @shared_task(ignore_result=False, **RETRY)
 def build_report(report_id: int) -> dict[str, int | None]:
     """Count the words of a report."""
-    report = services.build_report(report_id=BuildReport(report_id=report_id).report_id)
+    report = services.build_report(report_id=report_id)
     return {"report_id": report.pk, "word_count": report.word_count}
 
 
-@shared_task(ignore_result=False)
-def create_report(title: str, body: str = "") -> dict[str, int | None]:
-    """Write down a report and build it; the other way to get one, for whoever has no access to the database."""
-    payload = CreateReport(title=title, body=body)
-    report = services.create_report(title=payload.title, body=payload.body)
-    return {"report_id": report.pk, "word_count": report.word_count}
+@shared_task(bind=True, ignore_result=False, **RETRY)
+def create_report(self: Any, title: str, body: str = "") -> Any:
+    """Write down a report and build it, once; the other way to get one, for whoever has no access to the database."""
+
+    def create() -> dict[str, int | None]:
+        report = services.create_report(title=title, body=body)
+        return {"report_id": report.pk, "word_count": report.word_count}
+
+    # Delivered again, or sent again with the same key, it must not write a second report.
+    return database.once(self, create)
 
 
-@shared_task(ignore_result=False, rate_limit="10/s")
+@shared_task(ignore_result=False, **TEN_A_SECOND)
 def notify_subscriber(report_id: int) -> str:
-    """Tell somebody about a report: an example of a rate limit, which holds for each worker by itself."""
+    """Tell somebody about a report: an example of a rate limit, which holds for all workers together."""
     return f"notified about {report_id}"
 
 

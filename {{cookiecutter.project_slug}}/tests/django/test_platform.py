@@ -3,24 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from backend.platform import services, tasks
 from backend.platform.models import Report, Statistics
 from config.celery import celery_app
-from shared.sending import BrokerUnavailableError, Contract
+from shared.payloads import PayloadError
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Take note of what would be sent."""
-    names: list[str] = []
-    monkeypatch.setattr(Contract, "send", lambda contract, payload, **_: names.append(contract.name))
-    return names
 
 
 def test_service_counts_words() -> None:
@@ -34,9 +25,9 @@ def test_task_called_directly() -> None:
     assert tasks.build_report(report.pk) == {"report_id": report.pk, "word_count": 1}
 
 
-def test_task_checks_its_arguments() -> None:
-    with pytest.raises(ValueError, match="title"):
-        tasks.create_report("")
+def test_arguments_are_checked_before_a_task_starts() -> None:
+    with pytest.raises(PayloadError, match="title: String should have at least 1 character"):
+        tasks.create_report.apply(args=[""], throw=True)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -45,30 +36,6 @@ def test_request_is_built_by_an_eager_task(eager: None, client: Client) -> None:
     assert response.status_code == 202
     assert response.headers["Location"] == response.json()["status_url"]
     assert client.get(response.headers["Link"].strip("<>")).json()["word_count"] == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_nothing_is_sent_before_the_commit_or_after_a_rollback(sent: list[str]) -> None:
-    with transaction.atomic():
-        services.request_report(title="a", body="")
-        assert sent == []
-    assert sent == ["backend.platform.tasks.build_report"]
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        services.request_report(title="b", body="")
-        raise ZeroDivisionError
-    assert len(sent) == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_report_whose_task_could_not_be_sent_says_so(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise BrokerUnavailableError("gone")
-
-    monkeypatch.setattr(Contract, "send", fail)
-    response = client.post("/platform/reports", {"title": "a"}, content_type="application/json")
-    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
-    assert response.json() == {"detail": "the task queue is not available: gone"}
-    assert Report.objects.get().status == Report.Status.NOT_SENT
 
 
 def test_old_reports_are_purged() -> None:

@@ -15,7 +15,7 @@ PRODUCTION = {
     "ENVIRONMENT": "production",
     "DJANGO_SECRET_KEY": "0123456789-a-long-and-random-text-abcdefghijklmnopqrstuvwxyz",
     "DJANGO_ALLOWED_HOSTS": "shop.example",
-    "REDIS_URL": "redis://redis:6379/0",
+    "REDIS_URL": "redis://:password@redis:6379/0",
     "DATABASE_URL": "sqlite://:memory:",
 }
 

@@ -16,6 +16,7 @@ from app.main import app
 from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES
+from shared.payloads import PayloadError
 
 FASTAPI = WEB_SERVICES[-1]
 
@@ -48,9 +49,9 @@ def test_task_called_directly(store: Store) -> None:
     assert services.read_statistics(store).scored == 0
 
 
-def test_task_checks_its_arguments() -> None:
-    with pytest.raises(ValueError, match="text"):
-        tasks.score_text("")
+def test_arguments_are_checked_before_a_task_starts() -> None:
+    with pytest.raises(PayloadError, match="text: String should have at least 1 character"):
+        tasks.score_text.apply(args=[""], throw=True)
 
 
 def test_statistics_say_who_refreshed_them(store: Store) -> None:

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("requested", "Requested"), ("not sent", "Not Sent"), ("built", "Built")],
+                        choices=[("requested", "Requested"), ("built", "Built")],
                         default="requested",
                         max_length=20,
                     ),

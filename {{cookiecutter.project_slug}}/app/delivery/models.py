@@ -1,0 +1,32 @@
+"""The tables of ``shared/outbox.py`` and ``shared/idempotency.py``, which read and write them in SQL."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, DateTime, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base
+
+
+class OutboxMessage(Base):
+    """A task that was written down in a transaction, and waits to be sent."""
+
+    __tablename__ = "app_outbox"
+
+    # SQLite counts only what is called INTEGER.
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    message: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    # Without it, SQLite gives the number of a deleted row to the next one.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+
+class IdempotencyKey(Base):
+    """An effect that happened, with what its task returned in JSON."""
+
+    __tablename__ = "app_idempotency_key"
+
+    key: Mapped[str] = mapped_column(String(500), primary_key=True)
+    result: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

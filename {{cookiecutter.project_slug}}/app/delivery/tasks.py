@@ -1,0 +1,23 @@
+"""Tasks that look after this service's outbox and keys; the schedule starts them, or ``make task``."""
+
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+
+from app.celery_app import celery_app
+from app.database import database
+from shared import sending
+
+RETRY: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "retry_jitter": True}
+
+
+@celery_app.task(**RETRY)
+def relay_outbox() -> int:
+    """Send what could not be sent when its transaction was committed."""
+    return sending.relay_outbox(database)
+
+
+@celery_app.task(**RETRY)
+def purge_keys() -> int:
+    """Forget keys so old that nobody sends the same again."""
+    return database.purge_keys()

@@ -1,0 +1,23 @@
+"""Tasks that look after this service's outbox and keys; the schedule starts them, or ``make task``."""
+
+from typing import Any
+
+from celery import shared_task
+from django.db import OperationalError
+
+from config.transactions import database
+from shared import sending
+
+RETRY: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "retry_jitter": True}
+
+
+@shared_task(**RETRY)
+def relay_outbox() -> int:
+    """Send what could not be sent when its transaction was committed."""
+    return sending.relay_outbox(database)
+
+
+@shared_task(**RETRY)
+def purge_keys() -> int:
+    """Forget keys so old that nobody sends the same again."""
+    return database.purge_keys()

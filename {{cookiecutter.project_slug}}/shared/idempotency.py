@@ -1,0 +1,157 @@
+"""Let an effect happen once, however often its task is sent or delivered.
+
+A broker delivers a task again when the worker that had it died, and somebody may send the same work twice. An effect
+that must not be repeated claims a key first; whoever comes second gets what the first run returned.
+
+``SqlKeys`` is for an effect in a database and is certain: key and effect are committed together or not at all.
+``RedisKeys`` is for an effect elsewhere, such as a payment. No transaction spans two systems, so a crash between the
+effect and its mark repeats the effect: hand the key on to the other side if it takes one.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from uuid import uuid4
+
+from celery.utils.log import get_task_logger
+from kombu.utils.encoding import bytes_to_str
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.layout import PROJECT
+
+HEADER = "idempotency_key"  # of a task's message
+MAX_KEY_LENGTH = 200
+KEEP = timedelta(days=7)  # how long a key is remembered
+
+logger = get_task_logger(__name__)
+
+Execute = Callable[[str, Sequence[Any]], Any]
+
+
+class KeyHeldError(RuntimeError):
+    """Somebody else is at work under this key, or died at it; try again in ``seconds``, when the claim has run out."""
+
+    def __init__(self, key: str, seconds: float) -> None:
+        super().__init__(key, seconds)
+        self.key = key
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"{self.key}: is claimed for another {self.seconds:.0f} s"
+
+
+class Keys(Protocol):
+    """Where the keys are kept."""
+
+    def once(self, key: str, effect: Callable[[], Any]) -> Any:
+        """Run ``effect`` unless it was done under ``key``, and return what its first run returned: plain JSON data."""
+
+
+def key_of(task: Any) -> str:
+    """Return the key of a running task: the one it was sent with, else its id.
+
+    With the id, a delivery that is repeated has its effect once, and each sending its own. Keys of different tasks are
+    different.
+
+    Args:
+        task: the task's ``self``. Called directly, as in a test, it has a new key each time.
+    """
+    headers = task.request.headers or {}
+    return f"{task.name}:{headers.get(HEADER) or task.request.id or uuid4()}"
+
+
+class SqlKeys:
+    """Keys in a table, claimed in the transaction that also holds the effect.
+
+    A second claim waits until that transaction has ended: committed, it returns the result; rolled back, or lost in a
+    crash, the key is free. If the effect raises, roll the transaction back. Works with PostgreSQL and SQLite.
+
+    Args:
+        execute: runs a statement in the caller's transaction and returns its cursor, such as a connection's
+            ``execute`` in ``sqlite3`` and ``psycopg``.
+        table: its name; ``create_table`` shows the columns.
+        placeholder: how the driver marks a parameter.
+    """
+
+    def __init__(self, execute: Execute, table: str, placeholder: str = "?") -> None:
+        self._execute = execute
+        self._table = table
+        self._placeholder = placeholder
+
+    def create_table(self) -> None:
+        """Make the table unless it is there, for whoever has no migrations."""
+        columns = "key varchar(500) PRIMARY KEY, result text, created_at timestamp with time zone NOT NULL"
+        self._execute(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})", ())
+
+    def once(self, key: str, effect: Callable[[], Any]) -> Any:
+        """Run ``effect`` unless it was done under ``key``, and return what its first run returned: plain JSON data."""
+        values = f"VALUES ({self._placeholder}, CURRENT_TIMESTAMP) ON CONFLICT (key) DO NOTHING"
+        claim = self._execute(f"INSERT INTO {self._table} (key, created_at) {values}", (key,))
+        if not claim.rowcount:
+            found = self._execute(f"SELECT result FROM {self._table} WHERE key = {self._placeholder}", (key,))
+            return json.loads(found.fetchone()[0])
+        result = effect()
+        mark = f"UPDATE {self._table} SET result = {self._placeholder} WHERE key = {self._placeholder}"
+        self._execute(mark, (json.dumps(result), key))
+        return result
+
+    def purge(self, older_than: timedelta = KEEP) -> int:
+        """Forget old keys, and return how many."""
+        limit = (datetime.now(UTC) - older_than).strftime("%Y-%m-%d %H:%M:%S+00:00")
+        done = self._execute(f"DELETE FROM {self._table} WHERE created_at < {self._placeholder}", (limit,))
+        return int(done.rowcount)
+
+
+# Only who still holds the claim may change it: another one may have taken it over.
+FINISH = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])"
+RELEASE = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])"
+HELD = "held:"
+DONE = "done:"
+
+
+class RedisKeys:
+    """Keys in Redis, for effects outside the database. A claim is a lease: it ends by itself when its holder died.
+
+    Args:
+        client: of the server that keeps the keys; it must not evict them.
+        lease: of which length, above what the effect can take at most, else two may be at work at the same time. A
+            task's hard time limit is a safe choice.
+        keep: how long it is remembered what was done.
+    """
+
+    def __init__(self, client: Redis, lease: timedelta, keep: timedelta = KEEP) -> None:
+        self._client = client
+        self._lease = lease
+        self._keep = keep
+
+    def once(self, key: str, effect: Callable[[], Any]) -> Any:
+        """Run ``effect`` unless it was done under ``key``, and return what its first run returned: plain JSON data.
+
+        Raises:
+            KeyHeldError: somebody else has claimed the key and is not done.
+            Exception: whatever ``effect`` raises; the key is free then.
+        """
+        name, claim = f"{PROJECT}:idempotency:{key}", f"{HELD}{uuid4()}"
+        if not self._client.set(name, claim, nx=True, px=self._lease):
+            return self._result(name, key)
+        try:
+            result = effect()
+        except BaseException:
+            with suppress(RedisError):
+                self._client.eval(RELEASE, 1, name, claim)
+            raise
+        done = f"{DONE}{json.dumps(result)}"
+        if not self._client.eval(FINISH, 1, name, claim, done, str(int(self._keep.total_seconds()))):
+            logger.warning("%s: took longer than its lease of %s: another run may have begun", key, self._lease)
+        return result
+
+    def _result(self, name: str, key: str) -> Any:
+        stored: Any = self._client.get(name)
+        text = bytes_to_str(stored) if stored else ""
+        if text.startswith(DONE):
+            return json.loads(text.removeprefix(DONE))
+        left: Any = self._client.pttl(name)
+        raise KeyHeldError(key, max(left, 0) / 1000)

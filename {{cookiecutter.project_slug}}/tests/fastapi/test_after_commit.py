@@ -1,0 +1,180 @@
+"""Tasks wait for the commit, and their effects happen once: with a real broker and a real worker."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from celery import Celery
+from celery.result import AsyncResult
+from fastapi.testclient import TestClient
+from redis import Redis
+from sqlalchemy import func, select
+
+from app.atom import services, tasks
+from app.atom.models import ScoredText
+from app.atom.store import Store
+from app.database import Base, database, transaction
+from app.delivery.models import IdempotencyKey, OutboxMessage
+from app.main import app
+from devtools.stack import Stack
+from shared import sending
+from shared.contracts import PINGS, Ping, ScoreText
+from shared.layout import queue_of_task
+from shared.outbox import relay, write_down
+from shared.sending import BrokerUnavailableError
+from shared.task_status import read_status
+
+QUEUE = queue_of_task(tasks.ping.name) or ""
+PING = PINGS[QUEUE]
+AT_ONCE = 6
+
+
+@pytest.fixture
+def worker(start_worker: Callable[..., Celery], sender: Celery) -> Celery:
+    """A worker, and the app with which to ask for its results."""
+    start_worker(QUEUE, "after-commit")
+    return sender
+
+
+@pytest.fixture
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let every message meet what it meets without a broker."""
+
+    def fail(*_: object) -> str:
+        raise OSError("Connection refused")
+
+    with monkeypatch.context() as context:
+        context.setattr(sending, "publish_message", fail)
+        yield
+
+
+@pytest.fixture
+def store(broker: Stack, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Figures in the server of ``broker``, which count what was scored."""
+    store = Store(Redis.from_url(broker.environment["REDIS_URL"], decode_responses=True), "tests:figures")
+    store.clear()
+    monkeypatch.setattr(tasks, "get_store", lambda: store)
+    return store
+
+
+def result(app: Celery, task_id: str) -> object:
+    return AsyncResult(task_id, app=app).get(timeout=30)
+
+
+def rows(model: type[Base]) -> int:
+    with transaction() as session:
+        return session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def test_commit_sends_and_rollback_does_not(worker: Celery) -> None:
+    with pytest.raises(ZeroDivisionError), transaction():
+        forgotten = PING.send(Ping())
+        raise ZeroDivisionError
+    with transaction():
+        kept = PING.send(Ping())
+        assert read_status(kept) is None, "it was sent before the commit"
+    assert result(worker, kept) == "pong"
+    assert read_status(forgotten) is None
+
+
+def test_savepoint_that_is_rolled_back_takes_its_tasks_and_rows_along(worker: Celery) -> None:
+    with transaction() as session:
+        with pytest.raises(ZeroDivisionError), transaction() as inner:
+            inner.add(ScoredText(task_id="forgotten", text=""))
+            forgotten = PING.send(Ping())
+            raise ZeroDivisionError
+        session.add(ScoredText(task_id="kept", text=""))
+        kept = PING.send(Ping())
+    assert result(worker, kept) == "pong"
+    assert read_status(forgotten) is None
+    with transaction() as session:
+        assert session.scalars(select(ScoredText.task_id)).all() == ["kept"]
+
+
+def test_outbox_is_part_of_the_transaction(sender: Celery) -> None:
+    with pytest.raises(ZeroDivisionError), transaction():
+        services.request_score(ScoreText(text="a"))
+        assert rows(OutboxMessage) == 1
+        raise ZeroDivisionError
+    assert (rows(OutboxMessage), rows(ScoredText)) == (0, 0)
+    task_id = services.request_score(ScoreText(text="a"))
+    assert (rows(OutboxMessage), rows(ScoredText)) == (0, 1)
+    status = read_status(task_id)
+    assert status is not None
+    assert status.state == "queued"
+
+
+def test_outbox_keeps_what_cannot_be_sent(no_broker: None) -> None:
+    assert TestClient(app).post("/atom/scores", json={"text": "a b"}).status_code == 202
+    assert rows(OutboxMessage) == 1
+
+
+def test_without_an_outbox_the_commit_says_what_could_not_be_sent(no_broker: None) -> None:
+    with pytest.raises(BrokerUnavailableError, match="Connection refused"), transaction() as session:
+        session.add(ScoredText(task_id="1", text=""))
+        PING.send(Ping())
+    assert rows(ScoredText) == 1
+
+
+def test_asked_for_twice_with_one_key_it_is_scored_once(eager: None, store: Store) -> None:
+    client = TestClient(app)
+    for key in ("order-7", "order-7", "order-8", None):
+        headers = {"Idempotency-Key": key} if key else {}
+        assert client.post("/atom/scores", json={"text": "a b"}, headers=headers).status_code == 202
+    with transaction() as session:
+        assert len(session.scalars(select(ScoredText).where(ScoredText.words == 2)).all()) == 3
+
+
+def test_key_that_is_too_long_is_refused() -> None:
+    answer = TestClient(app).post("/atom/scores", json={"text": "a"}, headers={"Idempotency-Key": "x" * 201})
+    assert answer.status_code == 422
+
+
+def test_sent_twice_with_one_key_it_has_one_result(worker: Celery) -> None:
+    def send(text: str, key: str | None = None) -> str:
+        return services.request_score(ScoreText(text=text), key)
+
+    # What the first one returned is what the second one gets, though it was sent with another text.
+    sent = [send("a b", "order-7"), send("a b c", "order-7"), send("a b c", "order-8"), send("a b c d")]
+    assert [result(worker, task_id)["words"] for task_id in sent] == [2, 2, 3, 4]  # type: ignore[index]
+
+
+def test_delivered_twice_it_is_kept_once(store: Store) -> None:
+    for task_id in ("1", "1", "2"):
+        tasks.score_text.apply(args=["a b"], task_id=task_id).get()
+    assert (rows(ScoredText), services.read_statistics(store).scored) == (2, 2)
+
+
+def test_delivered_at_the_same_time_it_is_kept_once(store: Store) -> None:
+    def run(_: int) -> object:
+        return tasks.score_text.apply(args=["a b"], task_id="1", throw=True).get()
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert list(pool.map(run, range(AT_ONCE))) == [{"words": 2, "score": 1.0}] * AT_ONCE
+    assert (rows(ScoredText), services.read_statistics(store).scored) == (1, 1)
+
+
+def test_relays_at_the_same_time_share_the_messages() -> None:
+    with transaction():
+        for number in range(20):
+            write_down(database, {"number": number})
+    sent: list[int] = []
+
+    def run(_: int) -> int:
+        return relay(database, lambda message: sent.append(message["number"]), unavailable=BrokerUnavailableError)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert sum(pool.map(run, range(AT_ONCE))) == 20
+    assert sorted(sent) == list(range(20))
+    assert rows(OutboxMessage) == 0
+
+
+def test_failed_effect_leaves_no_key(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    with monkeypatch.context() as context:
+        context.setattr(services, "count_scored", lambda _: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            tasks.score_text.apply(args=["a"], task_id="1", throw=True)
+    assert (rows(IdempotencyKey), rows(ScoredText)) == (0, 0)
+    tasks.score_text.apply(args=["a"], task_id="1", throw=True)
+    assert rows(ScoredText) == 1
+    assert database.purge_keys() == 0
