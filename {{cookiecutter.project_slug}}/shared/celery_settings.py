@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init
 
 from shared.brokers import BROKERS
 from shared.environment import load, unread_variables
 from shared.layout import PROJECT, Service, find_service, task_routes
+from shared.redaction import redact_log
 from shared.settings import CelerySettings, Role, known_variables
+from shared.tls import redis_backend_tls
 
 
 def broker_configuration(settings: CelerySettings, role: Role) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
             "global_keyprefix": f"{PROJECT}:",
             "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
         },
+        **redis_backend_tls(settings.result_backend),
         "redis_socket_timeout": 5 if patient else 1,
         "redis_socket_connect_timeout": 2 if patient else 1,
         "redis_backend_health_check_interval": 25,
@@ -132,6 +135,8 @@ def configure_celery_app(app: Celery, service_name: str, settings: CelerySetting
     for line in unread_variables("CELERY_", known_variables()):
         print(f"warning: {line}", file=sys.stderr)
     app.conf.update(celery_configuration(settings, service))
+    # Celery's own result backend gives up a task whose state it cannot keep.
+    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "shared.result_backend:Backend")
     # "Current" is kept per thread: without a default, a thread of a pool would send to Celery's default broker.
     app.set_default()
 
@@ -139,8 +144,10 @@ def configure_celery_app(app: Celery, service_name: str, settings: CelerySetting
         if instance.app is app:
             app.conf.update(celery_configuration(settings, service, role="worker"))
             # Only a worker needs Celery's worker modules.
-            from shared.heartbeat import watch_worker
+            from shared.worker_consumer import prepare_worker
 
-            watch_worker(app)
+            prepare_worker(app)
 
     celeryd_init.connect(become_worker, weak=False)
+    after_setup_logger.connect(redact_log)
+    after_setup_task_logger.connect(redact_log)

@@ -26,14 +26,19 @@ def check_result_backend() -> None:
     backend.client.ping()
 
 
-def failing(checks: dict[str, Check]) -> dict[str, str]:
-    """Run ``checks`` side by side and return what is wrong with those that fail, by name; empty means ready."""
+def failing(checks: dict[str, Check], deadline: float = CHECK_DEADLINE) -> dict[str, str]:
+    """Run ``checks`` side by side and return what is wrong with those that fail, by name; empty means ready.
+
+    Args:
+        checks: what to ask, by name.
+        deadline: seconds after which no answer counts as a failure.
+    """
     futures = {name: sender_pool().submit(check) for name, check in checks.items()}
-    wait(futures.values(), CHECK_DEADLINE)
+    wait(futures.values(), deadline)
     problems = {}
     for name, future in futures.items():
         if not future.done():
-            problems[name] = f"no answer within {CHECK_DEADLINE} s"
+            problems[name] = f"no answer within {deadline} s"
         elif error := future.exception():
             problems[name] = f"{type(error).__name__}: {error}"
     return problems

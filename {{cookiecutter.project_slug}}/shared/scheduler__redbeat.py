@@ -14,6 +14,7 @@ from shared.beat_schedule import celery_beat_schedule
 from shared.beat_settings import BeatSettings
 from shared.environment import load
 from shared.layout import PROJECT
+from shared.tls import redis_tls
 
 LOOP_INTERVAL = 5  # seconds
 
@@ -37,6 +38,7 @@ def beat_configuration(redis_url: str) -> dict[str, Any]:
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
+            **redis_tls(redis_url),
             "health_check_interval": 15,
         },
     }

@@ -3,14 +3,18 @@
 import inspect
 import re
 import time
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import redbeat.schedulers
+import trustme
 
 from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
 from shared.layout import SERVICES
 from shared.settings import CelerySettings
 from tests.test_heartbeat import file_of, health, wait_for_health
+from tests.tls_proxy import tls_proxy
 
 SENDING = re.compile(r"Scheduler: Sending due task refresh-")
 
@@ -59,3 +63,14 @@ def test_settings_bound_the_takeover_after_a_crash() -> None:
     configuration = celery_configuration(CelerySettings(), SERVICES[0])
     assert configuration["redbeat_lock_timeout"] == 30
     assert configuration["beat_max_loop_interval"] < configuration["redbeat_lock_timeout"]
+
+
+def test_lock_and_schedule_lie_behind_a_verified_connection(broker: Stack, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with tls_proxy(urlsplit(broker.environment["REDIS_URL"]).port or 0, authority) as port:
+        url = f"rediss://localhost:{port}/0"
+        variables = {"REDIS_URL": url, "CELERY_BROKER_URL": url, "TLS_CA_FILE": str(tmp_path / "ca.pem")}
+        broker.start("encrypted", "python -m shared.commands.beat", variables)
+        wait_until(broker, "encrypted", 60)
+        broker.stop("encrypted")

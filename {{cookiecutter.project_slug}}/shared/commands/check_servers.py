@@ -10,6 +10,8 @@ from shared.health import SHARED_CHECKS, failing
 from shared.layout import PROJECT, SERVICES
 from shared.settings import CelerySettings
 
+PATIENCE = 10.0  # seconds: the clients try again before they say what is wrong, such as a certificate
+
 
 def _place(settings: CelerySettings, server: str) -> str:
     """Return the variable that names a server, and where it is, without its password."""
@@ -29,7 +31,7 @@ def main() -> None:
     """
     settings = load(CelerySettings)
     configure_celery_app(Celery(PROJECT), SERVICES[0].name, settings)
-    problems = failing(SHARED_CHECKS)
+    problems = failing(SHARED_CHECKS, PATIENCE)
     if problems:
         raise SystemExit(
             "\n".join(

@@ -1,0 +1,91 @@
+"""What a task may be sent with: arguments that fit its contract, of bounded size, shown without secrets."""
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from celery import Task
+from celery.utils.saferepr import saferepr
+from pydantic import BaseModel, ValidationError
+
+from shared.environment import load
+from shared.redaction import redact
+from shared.settings import CelerySettings
+
+SHOWN = 1024  # characters of its arguments that logs and monitors show of a task, as in Celery
+
+
+class PayloadError(ValueError):
+    """The arguments of a task do not fit its contract; says which and why, and holds none of their values."""
+
+
+class MessageTooLargeError(ValueError):
+    """The arguments of a task are larger than ``CELERY_MESSAGE_SIZE_LIMIT``; the HTTP answer to this is 413."""
+
+
+@cache
+def size_limit() -> int:
+    """Return how many bytes the arguments of a task may take as JSON."""
+    return load(CelerySettings).celery_message_size_limit
+
+
+def check_size(task_name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    """Refuse what would fill the broker: large data belongs into a store, and its name into the message.
+
+    Raises:
+        MessageTooLargeError: the arguments take more than ``size_limit()`` bytes.
+    """
+    size = len(json.dumps([arguments, keywords], default=str))
+    if size > size_limit():
+        raise MessageTooLargeError(
+            f"{task_name}: arguments of {size} bytes are too large for a message: send at most {size_limit()} "
+            "(CELERY_MESSAGE_SIZE_LIMIT), or store them and send where they are"
+        )
+
+
+def shown_arguments(arguments: Sequence[Any], keywords: Mapping[str, Any], task: Task | None = None) -> dict[str, str]:
+    """Return the options of ``send_task`` that decide how logs, events and monitors show the arguments of a task."""
+    shown, shown_keywords = redact_arguments(arguments, keywords, task)
+    return {"argsrepr": saferepr(shown, SHOWN), "kwargsrepr": saferepr(shown_keywords, SHOWN)}
+
+
+def redact_arguments(
+    arguments: Sequence[Any], keywords: Mapping[str, Any], task: Task | None = None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return copies without what is secret; without ``task``, positional arguments have no names to tell by."""
+    names = _positional(task) if task is not None else []
+    named = dict(zip(names, arguments, strict=False))
+    return (*redact(named).values(), *redact(tuple(arguments[len(named) :]))), redact(keywords)
+
+
+def _positional(task: Task) -> list[str]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [name for name, parameter in inspect.signature(task.run).parameters.items() if parameter.kind in kinds]
+
+
+@cache
+def _models() -> dict[str, type[BaseModel]]:
+    from shared.contracts import all_contracts  # which sends tasks, and so needs this module first
+
+    return {contract.name: contract.payload for contract in all_contracts()}
+
+
+def check_payload(task: Task, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    """Refuse arguments that do not fit the contract of ``task``, whoever sent them; a task without one takes anything.
+
+    Raises:
+        PayloadError: they do not fit.
+    """
+    model = _models().get(task.name)
+    if model is None:
+        return
+    try:
+        bound = inspect.signature(task.run).bind(*arguments, **keywords)
+        model.model_validate(bound.arguments)
+    except TypeError as error:
+        raise PayloadError(f"{task.name}: {error}") from None
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
+        raise PayloadError(f"{task.name}: {'; '.join(problems)}") from None
