@@ -12,6 +12,7 @@ stay as kombu has them, so that Celery with its own transport may work on the sa
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from typing import Any
 
 from kombu.log import get_logger
@@ -27,9 +28,9 @@ logger = get_logger(__name__)
 # What every script begins with. `unacked` and `index` are kombu's. A script first does something that frees memory:
 # a server that is full refuses a script whose first write takes some.
 # https://redis.io/docs/latest/develop/programmability/eval-intro/
-KEYS = ("leases", "leased", "deliveries", "lease_contact", "unclaimed", "unacked", "unacked_index")
+KEYS = ("leases", "leased", "deliveries", "unclaimed", "unacked", "unacked_index")
 COMMON = """
-local leases, leased, deliveries, contact, unclaimed, unacked, index = unpack(KEYS, 1, 7)
+local leases, leased, deliveries, unclaimed, unacked, index = unpack(KEYS, 1, 6)
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 
@@ -58,10 +59,10 @@ local function take_back(tag)
 end
 """
 
-# KEYS from 8: lists, in the order in which to look; ARGV: seconds, then the queue of each list.
+# KEYS from 7: lists, in the order in which to look; ARGV: seconds, then the queue of each list.
 CLAIM = """
-for i = 8, #KEYS do
-    local queue = ARGV[i - 6]
+for i = 7, #KEYS do
+    local queue = ARGV[i - 5]
     for _ = 1, 100 do
         local message = redis.call('RPOP', KEYS[i])
         if not message then break end
@@ -98,10 +99,10 @@ local key, queue, message, count = take_back(ARGV[1])
 if key then set_aside('garbage', queue, count, message) end
 """
 
-# ARGV: seconds; tags.
+# ARGV: seconds; tags. Returns the server's time, and the tags of messages that are not leased any more.
 RENEW = """
 redis.call('ZREM', leases, '')
-local lost = {}
+local lost = {tostring(now)}
 for i = 2, #ARGV do
     if redis.call('ZSCORE', leases, ARGV[i]) then
         redis.call('ZADD', leases, now + ARGV[1], ARGV[i])
@@ -113,17 +114,12 @@ end
 return lost
 """
 
-# ARGV: seconds, limit. After a time in which no worker could reach the server, each gets one lease to come back.
+# ARGV: how often a message may be lost.
 RECOVER = """
-redis.call('ZREM', leases, '')
-local last, since = unpack(redis.call('HMGET', contact, 'last', 'since'))
-if not last or now - last > ARGV[1] / 2 then since = now end
-redis.call('HSET', contact, 'last', now, 'since', since)
-if now - since < tonumber(ARGV[1]) then return 0 end
 local tags = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 100)
 for _, tag in ipairs(tags) do
     local key, queue, message, count = take_back(tag)
-    if key and count + 1 >= tonumber(ARGV[2]) then
+    if key and count + 1 >= tonumber(ARGV[1]) then
         set_aside('crash limit', queue, count + 1, message)
     elseif key then
         redis.call('HSET', deliveries, tag, count + 1)
@@ -147,6 +143,8 @@ class Leases:
         self._limit = delivery_limit
         self._held: dict[str, None] = {}
         self._settlements: dict[str, Callable[[], None]] = {}
+        self._seen_at = 0.0  # by the server's clock
+        self._recovers_from = monotonic() + lease / 2  # after an outage others may need a moment to come back
         self._thread: threading.Thread | None = None
         self.busy = threading.Lock()
 
@@ -219,12 +217,20 @@ class Leases:
         for tag, settlement in list(self._settlements.items()):
             settlement()
             self._settlements.pop(tag, None)
-        for tag in map(bytes_to_str, self._run(RENEW, self._lease, *list(self._held)) or ()):
+        seen_at, *lost = map(bytes_to_str, self._run(RENEW, self._lease, *list(self._held)))
+        for tag in lost:
             # Acknowledged in the meantime, unless this process stood still for longer than a lease.
             if self._held.pop(tag, self) is not self:
                 logger.warning("the message %s is not leased any more: the broker lost it, or gave it to others", tag)
-        if count := self._run(RECOVER, self._lease, self._limit):
+        self._note_time(float(seen_at))
+        if monotonic() >= self._recovers_from and (count := self._run(RECOVER, self._limit)):
             logger.warning("%s messages whose worker is gone were put back into their queues", count)
+
+    def _note_time(self, seen_at: float) -> None:
+        """Give every worker a whole lease to come back after a time in which the server could not be reached."""
+        if self._seen_at and seen_at - self._seen_at > self._lease / 2:
+            self._recovers_from = monotonic() + self._lease
+        self._seen_at = seen_at
 
 
 _leases: dict[tuple[Any, ...], Leases] = {}

@@ -14,6 +14,7 @@ from shared.dead_letters import UNDECODABLE, UNKNOWN_TASK, DeadLetter, keep_or_l
 from shared.failed_tasks import keep_failed_tasks, worker_dead_letters
 from shared.heartbeat import HeartbeatStep, WaitingConsumer
 from shared.messages import decode
+from shared.worker_stop import StopStep
 
 logger = get_logger(__name__)
 
@@ -87,5 +88,5 @@ class Consumer(WaitingConsumer):
 def prepare_worker(app: Celery) -> None:
     """Let the workers of ``app`` write heartbeats and keep dead letters."""
     app.conf.worker_consumer = f"{__name__}:{Consumer.__name__}"
-    app.steps["worker"].add(HeartbeatStep)
+    app.steps["worker"] |= {HeartbeatStep, StopStep}
     keep_failed_tasks()

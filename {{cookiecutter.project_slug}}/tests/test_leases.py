@@ -134,7 +134,7 @@ def test_message_of_a_killed_process_comes_back(server: Server, taker: Callable[
     survivor = taker()
     assert survivor.take(1) == ["one"]
     assert bool(survivor.messages[0].headers["redelivered"])
-    assert server.keys() == {"lease_contact"}
+    assert server.keys() == set()
 
 
 def test_message_is_kept_for_as_long_as_its_process_lives(server: Server, taker: Callable[..., Taker]) -> None:
@@ -189,7 +189,7 @@ def test_message_that_takes_down_its_workers_is_set_aside(server: Server, taker:
     assert described.pop("at") == pytest.approx(time.time(), abs=60)
     assert described == {"reason": "crash limit", "queue": "q", "deliveries": 3}
     assert json.loads(message)["properties"]["delivery_info"]["routing_key"] == "q"
-    assert server.keys() == {"lease_contact"}
+    assert server.keys() == set()
 
 
 GARBAGE = [
@@ -210,7 +210,7 @@ def test_garbage_is_set_aside_and_the_next_message_delivered(server: Server, tak
     found = [entry.partition(b"\n") for entry in server.client.lrange(f"{PREFIX}unclaimed", 0, -1)]
     assert [message for _, _, message in reversed(found)] == GARBAGE
     assert {json.loads(header)["reason"] for header, _, _ in found} == {"garbage"}
-    assert server.keys() == {"lease_contact", "unclaimed"}
+    assert server.keys() == {"unclaimed"}
 
 
 def test_server_without_free_memory_can_be_emptied(server: Server, taker: Callable[..., Taker]) -> None:
@@ -237,7 +237,7 @@ def test_closing_gives_messages_back_in_their_order(server: Server, taker: Calla
     first.consumer.qos(prefetch_count=2)
     assert first.take(2, ack=False) == ["one", "two"]
     first.connection.close()
-    assert server.keys() == {"q", "lease_contact"}
+    assert server.keys() == {"q"}
     assert taker(lease=60.0).take(3) == ["one", "two", "three"]
 
 
@@ -250,7 +250,7 @@ def test_rejected_message_goes_to_the_end_of_its_queue(server: Server, taker: Ca
     server.send("three")
     assert holder.take(1, ack=False) == ["three"]
     holder.messages[-1].reject(requeue=False)
-    assert server.keys() == {"lease_contact"}
+    assert server.keys() == set()
 
 
 def test_no_queue_and_no_priority_starves(server: Server, taker: Callable[..., Taker]) -> None:

@@ -1,0 +1,33 @@
+"""Beat of the project with the project's scheduler, and a schedule of the harness: one task, every second."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from celery.bin.celery import main
+from celery.signals import after_task_publish
+
+from shared.beat_settings import BeatSettings
+from shared.commands.beat import beat_arguments
+from shared.environment import load
+from shared.layout import SERVICES
+from tests.chaos.ledger import note_firing
+from tests.chaos.tasks import QUEUE
+
+BATCH = os.environ["CHAOS_BATCH"]
+
+
+@after_task_publish.connect
+def fired(headers: Any, **_: Any) -> None:
+    """Note what the broker has accepted."""
+    note_firing(f"{BATCH}{headers['id']}", str(os.getpid()))
+
+
+if __name__ == "__main__":
+    app = import_module(SERVICES[0].celery_app).celery_app
+    options = {"queue": load(BeatSettings).beat_queue(QUEUE)}
+    entry = {"task": "tests.chaos.tasks.tick", "schedule": 1.0, "kwargs": {"batch": BATCH}, "options": options}
+    app.conf.beat_schedule = {"chaos": entry}
+    sys.argv = ["celery", *beat_arguments()]
+    sys.exit(main())
