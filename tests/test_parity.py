@@ -49,7 +49,18 @@ ROWS = {
         f"{PROJECT}/django/test_project.py::test_tasks_of_a_new_app_are_found_without_wiring",
         f"{PROJECT}/fastapi/test_atom.py::test_tasks_of_a_new_package_are_found_without_wiring",
     ],
-    "B5 rate limits": [f"{PROJECT}/test_delivery.py::test_rate_limit_holds"],
+    "B3 retries with backoff, late acknowledgement, limits, idempotency": [
+        f"{PROJECT}/test_dead_letters.py::test_failed_task_is_kept_and_sent_again",
+        f"{PROJECT}/test_leases.py::test_task_may_run_for_longer_than_its_lease",
+        f"{PROJECT}/test_idempotency.py::test_sql_key_is_free_after_a_crash_between_claim_and_effect",
+        f"{PROJECT}/django/test_after_commit.py::test_sent_twice_with_one_key_there_is_one_report",
+        f"{PROJECT}/fastapi/test_after_commit.py::test_sent_twice_with_one_key_it_has_one_result",
+        "tests/test_chaos.py::test_every_promise_holds",
+    ],
+    "B5 rate limits": [
+        f"{PROJECT}/test_delivery.py::test_rate_limit_holds",
+        f"{PROJECT}/test_backpressure.py::test_rate_limit_holds_for_all_workers_together",
+    ],
     "B6 heavy work has a queue and a worker of its own": [
         "tests/test_queue_layouts.py::test_extra_queue_has_a_worker_a_target_and_a_route",
         f"{PROJECT}/test_consistency.py::test_every_queue_has_one_worker",

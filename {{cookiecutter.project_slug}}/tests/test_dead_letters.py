@@ -227,7 +227,7 @@ GARBAGE = [
     b'"text"',
     b"null",
     b'{"body": "", "properties": {}, "headers": {}}',
-    b'{"body": 5, "properties": {"delivery_tag": "x"}, "headers": {}}',
+    b'{"body": 7, "properties": {"delivery_tag": "x"}, "headers": {}}',
     b'{"body": "!", "properties": {"delivery_tag": "y", "body_encoding": "base64"}, "headers": []}',
     b"{" * 100_000,
 ]
