@@ -130,10 +130,13 @@ def start_worker(broker: Stack) -> Iterator[Callable[..., Celery]]:
     Its arguments: the queue, the node's name, options of Celery, and variables for this worker alone.
     """
     names = []
-    sender = sender_for(broker.environment)
+    # A worker may have another broker than all the others; whatever lies between it and a broker is its own affair.
+    on_redis = {"CELERY_BROKER_URL": broker.environment["REDIS_URL"]}
+    senders = [sender_for(broker.environment), sender_for(broker.environment | on_redis)]
 
     def start(queue: str, name: str, options: str = "", **environment: str) -> Celery:
         names.append(name)
+        sender = senders[environment.items() >= on_redis.items()]
         broker.start(name, f"python -m shared.commands.worker {queue} --hostname {name}@%h {options}", environment)
         for _ in range(60):
             broker.check()
@@ -143,4 +146,5 @@ def start_worker(broker: Stack) -> Iterator[Callable[..., Celery]]:
 
     yield start
     broker.stop(*names)
-    sender.close()
+    for sender in senders:
+        sender.close()
