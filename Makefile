@@ -29,7 +29,7 @@ demo: | $(TOOLS) ## Render the default project into a temporary folder and run i
 setup: .venv ## Install the tools of this repository into .venv
 
 .PHONY: test
-test: setup ## Test the template: plan, bad answers, all pairs of options, four projects with their own tests
+test: setup ## Test the template: plan, bad answers, all pairs of options, two projects with their own tests
 	@$(PYTEST) -m 'not slow'
 
 .PHONY: test-slow

@@ -18,7 +18,7 @@ ROWS = {
         f"{PROJECT}/test_beat.py::test_queue_of_the_schedule_follows_its_variable",
     ],
     "A3 one shared queue, one worker that runs the tasks of both": [
-        "tests/test_rendered_project.py::test_named_project_passes_its_own_checks_and_tests",
+        "tests/test_rendered_project.py::test_further_project_passes_its_own_checks_and_tests",
         f"{PROJECT}/test_delivery.py::test_worked_examples_succeed",
         f"{PROJECT}/test_across_services.py::test_fastapi_has_a_report_written_by_django",
     ],

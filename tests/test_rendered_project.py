@@ -13,16 +13,11 @@ from tests.commands import OTHER_PYTHON, PYTHON, run_and_leave_nothing
 from tests.conftest import Bake
 from tests.matrix import LEVELS, NAMED, QUESTIONS, QUEUE_LAYOUTS, QUEUES, Answers, as_answers
 
-NAMED_PROJECTS = [
-    ("default", PYTHON),
-    ("fastapi-rabbitmq-file", OTHER_PYTHON),
-    ("django-database", OTHER_PYTHON),
-    ("one-shared-queue", PYTHON),
-]
+# With everything, and with each broker once.
+NAMED_PROJECTS = {"default": PYTHON, "fastapi-rabbitmq-file": OTHER_PYTHON}
+FURTHER_PROJECTS = {"django-database": OTHER_PYTHON, "one-shared-queue": PYTHON}
 
-
-# What they say is the same whatever the scheduler and the layout are: once with each broker is enough.
-WITH_INDEPENDENT = {"default", "fastapi-rabbitmq-file"}
+# What they say is the same whatever the scheduler and the layout are.
 INDEPENDENT = ("backpressure", "idempotency", "leases", "message_security", "redaction", "tls", "worker_stop")
 WITHOUT_INDEPENDENT = " ".join(f"--ignore=tests/test_{name}.py" for name in INDEPENDENT)
 
@@ -33,14 +28,14 @@ def _broker_projects() -> list[Any]:
     Those that the named projects have are left to them.
     """
     projects = []
-    named = [{**{key: values[0] for key, values in LEVELS.items()}, **NAMED[name]} for name, _ in NAMED_PROJECTS]
+    defaults = {key: values[0] for key, values in LEVELS.items()}
+    named = [defaults | NAMED[name] for name in NAMED_PROJECTS | FURTHER_PROJECTS]
     done = {(answers["beat_scheduler"], answers["broker"]) for answers in named}
     for scheduler, broker in product(QUESTIONS["beat_scheduler"], QUESTIONS["broker"]):
         if (scheduler, broker) in done:
             continue
         row, column = QUESTIONS["beat_scheduler"].index(scheduler), QUESTIONS["broker"].index(broker)
         layout = QUEUE_LAYOUTS[(row + 2 * column) % len(QUEUE_LAYOUTS)]
-        defaults = {key: values[0] for key, values in LEVELS.items()}
         choice = defaults | {"beat_scheduler": scheduler, "broker": broker, QUEUES: layout}
         python = (OTHER_PYTHON, PYTHON)[(row + column) % 2]
         projects.append(pytest.param(as_answers(choice), python, id=f"{scheduler}-{broker}-{layout}".replace(" ", "_")))
@@ -70,11 +65,17 @@ def fresh(bake: Bake, tmp_path: Path) -> Any:
     return render
 
 
-@pytest.mark.parametrize(("name", "python"), NAMED_PROJECTS, ids=lambda value: value if value in NAMED else "")
-def test_named_project_passes_its_own_checks_and_tests(name: str, python: str, fresh: Any) -> None:
+@pytest.mark.parametrize("name", NAMED_PROJECTS)
+def test_named_project_passes_its_own_checks_and_tests(name: str, fresh: Any) -> None:
     """PARITY A1-A3, B1, B2: the tests of the rendered projects name the rows."""
-    options = "" if name in WITH_INDEPENDENT else WITHOUT_INDEPENDENT
-    use(fresh(NAMED[name]), python, "setup", "check", "test", "demo", PYTEST_ADDOPTS=options)
+    use(fresh(NAMED[name]), NAMED_PROJECTS[name], "setup", "check", "test", "demo")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FURTHER_PROJECTS)
+def test_further_project_passes_its_own_checks_and_tests(name: str, fresh: Any) -> None:
+    targets = ("setup", "check", "test", "demo")
+    use(fresh(NAMED[name]), FURTHER_PROJECTS[name], *targets, PYTEST_ADDOPTS=WITHOUT_INDEPENDENT)
 
 
 @pytest.mark.slow
