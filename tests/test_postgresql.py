@@ -84,9 +84,10 @@ def test_both_services_run_on_one_postgresql(bake: Bake, tmp_path: Path) -> None
         command = [".venv/bin/python", "-m", "app.create_tables"]
         made = [subprocess.Popen(command, cwd=project, env={**os.environ, "DATABASE_URL": url}) for _ in range(4)]
         assert [process.wait() for process in made] == [0] * 4
-        tests = ["tests/fastapi", "tests/django/test_after_commit.py", "tests/test_outbox.py"]
-        said = run_and_leave_nothing([".venv/bin/python", "-m", "pytest", "-q", *tests], project, DATABASE_URL=url)
-        assert " passed" in said
+        # By themselves: the whole stack that other tests start would relay what waits in the one database.
+        for tests in (["tests/fastapi", "tests/django/test_after_commit.py"], ["tests/test_outbox.py"]):
+            said = run_and_leave_nothing([".venv/bin/python", "-m", "pytest", "-q", *tests], project, DATABASE_URL=url)
+            assert " passed" in said
 
 
 @pytest.mark.slow

@@ -53,9 +53,12 @@ def keep_failed_task(
     sender: "Task[Any, Any]", task_id: str, exception: BaseException, args: Any, kwargs: Any, einfo: Any, **_: Any
 ) -> None:
     """Keep the task ``sender``, which has just failed for good."""
-    request = sender.request
+    request: Any = sender.request
     if request.is_eager:
         return  # whoever called it in its own process has the error
+    if getattr(request, "is_kept", False):
+        return  # a hard time limit is told twice: as such, and as the end of the process
+    request.is_kept = True
     delivery = request.delivery_info or {}
     letter = dead_letter(
         reason_for(exception),
