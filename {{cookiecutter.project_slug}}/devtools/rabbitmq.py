@@ -42,6 +42,8 @@ def private_rabbitmq(directory: Path, binary: str, port: int | None = None) -> I
         "HOME": str(directory),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_EPMD_PORT": str(free_port()),
+        # Or it would refuse to end as long as it has not noticed that a killed node is gone.
+        "ERL_EPMD_RELAXED_COMMAND_CHECK": "1",
         "RABBITMQ_NODENAME": f"private-{port}@localhost",
         "RABBITMQ_DIST_PORT": str(free_port()),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
