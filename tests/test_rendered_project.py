@@ -44,7 +44,8 @@ def _broker_projects() -> list[Any]:
 
 def use(project: Path, python: str, *targets: str, **changes: str) -> str:
     """Run make targets of ``project``, which must pass without skipping a test, and return their output."""
-    said = run_and_leave_nothing(["make", f"PYTHON={python}", *targets], project, **changes)
+    # Other projects are tested at the same time.
+    said = run_and_leave_nothing(["make", f"PYTHON={python}", "PROCESSES=2", *targets], project, **changes)
     if "test" in targets:
         summaries = re.findall(r"^=*\s*(\d+ .*) in [\d.]+s", said, re.MULTILINE)
         assert len(summaries) == 1, said
