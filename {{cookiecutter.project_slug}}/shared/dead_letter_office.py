@@ -9,11 +9,17 @@ from celery import Celery
 
 from shared.brokers import COLLECTORS
 from shared.dead_letters import DeadLetter, DeadLetters, Wanted, open_dead_letters
+from shared.redaction import redact_text
 from shared.sending import UNREACHABLE, within_deadline
 
 CLAIM = 60  # seconds within which nobody else may send the same letter again
 
 AWAY = UNREACHABLE  # what is raised when Redis or the broker is away
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return what ``error`` says, without what is secret."""
+    return redact_text(" ".join(str(error).split())) or type(error).__name__
 
 
 class NotReplayableError(ValueError):

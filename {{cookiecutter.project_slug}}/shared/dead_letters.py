@@ -17,15 +17,13 @@ from kombu.message import Message
 from kombu.utils.json import dumps, loads
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from shared.environment import load
 from shared.layout import PROJECT
 from shared.messages import decode, options_of
 from shared.redaction import redact, redact_text
-from shared.redis_client import redis_client
+from shared.redis_client import ONE_MORE_ATTEMPT, redis_client
 from shared.settings import CelerySettings, all_queues
 
 # Why a letter is dead.
@@ -277,8 +275,7 @@ def open_dead_letters() -> DeadLetters:
     Raises:
         SystemExit: a variable has a bad value.
     """
-    # A connection may have been closed since it was last used, so one more attempt, at once.
-    return DeadLetters(redis_client(retry=Retry(NoBackoff(), 1)), load(CelerySettings).dead_letters_limit)
+    return DeadLetters(redis_client(retry=ONE_MORE_ATTEMPT), load(CelerySettings).dead_letters_limit)
 
 
 def keep_or_log(letters: DeadLetters, letter: DeadLetter) -> bool:

@@ -15,13 +15,10 @@ from celery import bootsteps
 from celery.signals import task_prerun
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
-from celery.worker.state import active_requests
 from kombu import Connection
 from pydantic_settings import BaseSettings
 
 from shared.environment import MODEL_CONFIG, load
-from shared.leases import give_back_all_but
-from shared.redis_transport import keep_running_tasks
 from shared.settings import CelerySettings
 
 INTERVAL = 5  # seconds between two heartbeats
@@ -143,13 +140,7 @@ class WaitingConsumer(Consumer):
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Give up a lost connection; each of its sockets may take until its timeout to close."""
         heartbeat().write(WAITING, PATIENCE)
-        keep_running_tasks(self.connection)
         super().on_connection_error_after_connected(exc)
-
-    def on_close(self) -> None:
-        """Forget what has not begun to run, and give its messages back."""
-        super().on_close()
-        give_back_all_but({request.message.delivery_tag for request in tuple(active_requests)})
 
 
 class HeartbeatStep(bootsteps.StartStopStep):

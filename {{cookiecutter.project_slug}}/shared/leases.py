@@ -200,7 +200,7 @@ class Leases:
         pause = threading.Event()
         interval = self._lease / RENEWALS
         in_touch = True
-        while self._thread is threading.current_thread():
+        while True:
             try:
                 with self.busy:
                     self._renew()

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -60,9 +60,14 @@ def redact_arguments(
     return (*redact(named).values(), *redact(tuple(arguments[len(named) :]))), redact(keywords)
 
 
+@cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
 def _positional(task: Task) -> list[str]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [name for name, parameter in inspect.signature(task.run).parameters.items() if parameter.kind in kinds]
+    return [name for name, parameter in _signature(task.run).parameters.items() if parameter.kind in kinds]
 
 
 @cache
@@ -82,7 +87,7 @@ def check_payload(task: Task, arguments: Sequence[Any], keywords: Mapping[str, A
     if model is None:
         return
     try:
-        bound = inspect.signature(task.run).bind(*arguments, **keywords)
+        bound = _signature(task.run).bind(*arguments, **keywords)
         model.model_validate(bound.arguments)
     except TypeError as error:
         raise PayloadError(f"{task.name}: {error}") from None

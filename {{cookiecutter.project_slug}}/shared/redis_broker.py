@@ -17,9 +17,6 @@ from shared.tls import redis_tls
 LEASED = "leased-redis"
 TRANSPORT_ALIASES[LEASED] = "shared.redis_transport:Transport"
 
-# So many workers a message may take down; then it is set aside.
-DELIVERY_LIMIT = 5
-
 
 def _keepalive() -> dict[int, int]:
     # TCP_KEEPIDLE has another name on macOS; without it the kernel's own two hours hold.
@@ -41,7 +38,6 @@ def redis_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
             # Two projects may share a server: without a prefix they would take each other's tasks.
             "global_keyprefix": f"{PROJECT}:",
             "lease": settings.celery_broker_lease,
-            "delivery_limit": DELIVERY_LIMIT,
             "visibility_timeout": settings.celery_broker_visibility_timeout,
             # Look for timed-out messages every 30 s; the default is about every 100 s.
             # https://github.com/celery/kombu/pull/2558

@@ -1,23 +1,29 @@
-"""Clients of the Redis or Valkey server at ``REDIS_URL``: bounded in time, and verified where encrypted."""
+"""Clients of a Redis or Valkey server, by default that at ``REDIS_URL``: bounded, and verified where encrypted."""
 
 from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from shared.environment import load
 from shared.settings import CelerySettings
 from shared.tls import redis_tls
 
+# A connection may have been closed since it was last used, so one more attempt, at once.
+ONE_MORE_ATTEMPT = Retry(NoBackoff(), 1)
 
-def redis_client(**options: Any) -> Redis:
+
+def redis_client(url: str = "", **options: Any) -> Redis:
     """Return a client with a connection pool of its own; the first command connects.
 
     Args:
+        url: of the server; by default ``REDIS_URL``.
         options: arguments of ``redis.Redis`` that win over those given here, such as ``socket_timeout`` (seconds).
 
     Raises:
         SystemExit: a variable has a bad value.
     """
-    url = load(CelerySettings).redis_url
+    url = url or load(CelerySettings).redis_url
     defaults = {"decode_responses": True, "socket_timeout": 2, "socket_connect_timeout": 1}
     return Redis.from_url(url, **{**defaults, **redis_tls(url), **options})

@@ -139,7 +139,7 @@ class Channel(stock.Channel):
 
     QoS = QoS
     lease: float = 10.0  # seconds
-    delivery_limit: int = 5
+    delivery_limit: int = 5  # so many workers a message may take down; then it is set aside
     from_transport_options = (*stock.Channel.from_transport_options, "lease", "delivery_limit")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """A task in the hands of a worker, as the worker shows it to others."""
 
+from functools import cached_property
 from typing import Any
 
 from shared.failed_tasks import TaskRequest
@@ -13,12 +14,16 @@ class RedactedRequest(TaskRequest):
     @property
     def argsrepr(self) -> str:
         """The positional arguments as others may see them."""
-        return shown_arguments(self.args, self.kwargs, self.task)["argsrepr"]
+        return self._shown["argsrepr"]
 
     @property
     def kwargsrepr(self) -> str:
         """The keyword arguments as others may see them."""
-        return shown_arguments(self.args, self.kwargs, self.task)["kwargsrepr"]
+        return self._shown["kwargsrepr"]
+
+    @cached_property
+    def _shown(self) -> dict[str, str]:
+        return shown_arguments(self.args, self.kwargs, self.task)
 
     def info(self, safe: bool = False) -> Any:
         """Return what the worker knows about the task."""

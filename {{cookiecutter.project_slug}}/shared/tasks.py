@@ -34,6 +34,11 @@ def refuse_long_delay(app: Celery, countdown: float | None = None, eta: datetime
         )
 
 
+def retry_on(*errors: type[Exception]) -> dict[str, Any]:
+    """Return the options of a task that tries again after these errors: ever later, not everybody at the same time."""
+    return {"autoretry_for": errors, "retry_backoff": True, "retry_jitter": True}
+
+
 class RetriesExceededError(MaxRetriesExceededError):
     """Celery's error, whose message names the arguments of the task, without what is secret in them."""
 

@@ -10,13 +10,11 @@ from typing import Any
 from celery import Celery
 from pydantic import BaseModel, Field, ValidationError
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from shared.dead_letters import CRASH_LIMIT, GARBAGE, DeadLetter, DeadLetters, dead_letter, letter_of
 from shared.layout import PROJECT
 from shared.messages import message_of_envelope
-from shared.tls import redis_tls
+from shared.redis_client import ONE_MORE_ATTEMPT, redis_client
 
 UNCLAIMED = f"{PROJECT}:unclaimed"
 
@@ -66,7 +64,5 @@ def collect_from(client: Redis, letters: DeadLetters) -> int:
 
 def collect_unclaimed(app: Celery, letters: DeadLetters) -> int:
     """Do that with the broker of ``app``."""
-    url = app.conf.broker_url
-    options: dict[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)}
-    with Redis.from_url(url, **options, **redis_tls(url)) as client:
+    with redis_client(app.conf.broker_url, decode_responses=False, retry=ONE_MORE_ATTEMPT) as client:
         return collect_from(client, letters)

@@ -7,13 +7,16 @@ from celery import Celery
 from celery.app.task import Context
 from celery.exceptions import InvalidTaskError, NotRegistered
 from celery.utils.log import get_logger
+from celery.worker.state import active_requests
 from kombu import Connection
 from kombu.message import Message
 
 from shared.dead_letters import UNDECODABLE, UNKNOWN_TASK, DeadLetter, keep_or_log, letter_of
 from shared.failed_tasks import keep_failed_tasks, worker_dead_letters
 from shared.heartbeat import HeartbeatStep, WaitingConsumer
+from shared.leases import give_back_all_but
 from shared.messages import decode
+from shared.redis_transport import keep_running_tasks
 from shared.worker_stop import StopStep
 
 logger = get_logger(__name__)
@@ -33,6 +36,16 @@ class Consumer(WaitingConsumer):
         for queue in self.app.conf.task_queues:
             queue.bind(connection.default_channel).declare()
         return connection
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Give up a lost connection, but not the tasks that run."""
+        keep_running_tasks(self.connection)
+        super().on_connection_error_after_connected(exc)
+
+    def on_close(self) -> None:
+        """Forget what has not begun to run, and give its messages back."""
+        super().on_close()
+        give_back_all_but({request.message.delivery_tag for request in tuple(active_requests)})
 
     def create_task_handler(self, *arguments: Any, **options: Any) -> Handler:
         """Return the function that gets every message."""

@@ -15,6 +15,7 @@ import pytest
 from celery import Celery, current_app
 
 from devtools.stack import Stack, running_stack
+from shared import sending
 from shared.celery_settings import celery_configuration
 from shared.database import open_database
 from shared.idempotency import HEADER
@@ -121,6 +122,18 @@ def sender(broker: Stack) -> Iterator[Celery]:
     yield app
     before.set_current()
     app.close()
+
+
+@pytest.fixture
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let every message of this process's contracts meet what it meets without a broker."""
+
+    def fail(*_: object) -> str:
+        raise OSError("Connection refused")
+
+    with monkeypatch.context() as context:
+        context.setattr(sending, "publish_message", fail)
+        yield
 
 
 @pytest.fixture

@@ -14,13 +14,11 @@ from typing import Any
 import pytest
 from celery import Celery
 from kombu import Connection, Consumer, Message, Queue
-from redis import Redis
 
-from devtools.ports import free_port
-from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack
 from shared import leases
 from shared.layout import QUEUES
+from tests.chaos.servers import RedisServer
 from tests.claiming import connect
 
 PREFIX = "test:"
@@ -32,20 +30,8 @@ PLAIN = {**OPTIONS, "lease": 0, "visibility_timeout": 2, "unacked_restore_interv
 LONG = 3 * LEASE
 
 
-class Server:
+class Server(RedisServer):
     """A server that can be taken away."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory, self._port = directory, free_port()
-        self._running = ExitStack()
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-        self.client: Any = Redis.from_url(self.url)
-
-    def start(self) -> None:
-        self._running.enter_context(private_redis(self._directory, self._port))
-
-    def stop(self) -> None:
-        self._running.close()
 
     def send(self, *bodies: Any, queue: str = "q", options: dict[str, Any] = PLAIN, **properties: Any) -> None:
         with connect(self.url, options) as connection:
@@ -54,7 +40,7 @@ class Server:
                 producer.publish(body, routing_key=queue, exchange="", **properties)
 
     def keys(self) -> set[str]:
-        return {key.decode().removeprefix(PREFIX) for key in self.client.scan_iter() if b"_kombu" not in key}
+        return {key.decode().removeprefix(PREFIX) for key in self.client().scan_iter() if b"_kombu" not in key}
 
 
 @pytest.fixture
@@ -158,10 +144,10 @@ def test_outage_longer_than_the_lease_takes_no_message_from_the_living(
         assert line_of(process) == "two"
         deadline = time.monotonic() + LONG
         while time.monotonic() < deadline:
-            assert server.client.llen(f"{PREFIX}q") == 0
+            assert server.client().llen(f"{PREFIX}q") == 0
             time.sleep(0.1)
     holder.messages[0].ack()
-    assert server.client.hlen(f"{PREFIX}unacked") == 1  # the other process's
+    assert server.client().hlen(f"{PREFIX}unacked") == 1  # the other process's
 
 
 def test_acknowledgement_during_an_outage_is_made_good(server: Server, taker: Callable[..., Taker]) -> None:
@@ -172,10 +158,10 @@ def test_acknowledgement_during_an_outage_is_made_good(server: Server, taker: Ca
     holder.messages[0].ack()
     server.start()
     deadline = time.monotonic() + 60
-    while server.client.hlen(f"{PREFIX}unacked"):
+    while server.client().hlen(f"{PREFIX}unacked"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert server.client.llen(f"{PREFIX}q") == 0
+    assert server.client().llen(f"{PREFIX}q") == 0
 
 
 def test_message_that_takes_down_its_workers_is_set_aside(server: Server, taker: Callable[..., Taker]) -> None:
@@ -184,7 +170,7 @@ def test_message_that_takes_down_its_workers_is_set_aside(server: Server, taker:
         with another_process(server) as process:
             assert line_of(process) == "poison"
     assert taker().take(1, patience=LONG) == []
-    header, _, message = server.client.lpop(f"{PREFIX}unclaimed").partition(b"\n")
+    header, _, message = server.client().lpop(f"{PREFIX}unclaimed").partition(b"\n")
     described = json.loads(header)
     assert described.pop("at") == pytest.approx(time.time(), abs=60)
     assert described == {"reason": "crash limit", "queue": "q", "deliveries": 3}
@@ -204,10 +190,10 @@ GARBAGE = [
 
 def test_garbage_is_set_aside_and_the_next_message_delivered(server: Server, taker: Callable[..., Taker]) -> None:
     for garbage in GARBAGE:
-        server.client.lpush(f"{PREFIX}q", garbage)
+        server.client().lpush(f"{PREFIX}q", garbage)
     server.send("good")
     assert taker().take(1) == ["good"]
-    found = [entry.partition(b"\n") for entry in server.client.lrange(f"{PREFIX}unclaimed", 0, -1)]
+    found = [entry.partition(b"\n") for entry in server.client().lrange(f"{PREFIX}unclaimed", 0, -1)]
     assert [message for _, _, message in reversed(found)] == GARBAGE
     assert {json.loads(header)["reason"] for header, _, _ in found} == {"garbage"}
     assert server.keys() == {"unclaimed"}
@@ -215,19 +201,19 @@ def test_garbage_is_set_aside_and_the_next_message_delivered(server: Server, tak
 
 def test_server_without_free_memory_can_be_emptied(server: Server, taker: Callable[..., Taker]) -> None:
     server.send(*("x" * 100_000 for _ in range(50)))
-    used = server.client.info("memory")["used_memory"]
-    server.client.config_set("maxmemory", used - 1_000_000)
+    used = server.client().info("memory")["used_memory"]
+    server.client().config_set("maxmemory", used - 1_000_000)
     assert len(taker().take(50)) == 50
-    assert server.client.llen(f"{PREFIX}q") == 0
+    assert server.client().llen(f"{PREFIX}q") == 0
 
 
 def test_lease_is_renewed_on_a_server_without_free_memory(server: Server, taker: Callable[..., Taker]) -> None:
     server.send("one", *("x" * 100_000 for _ in range(20)))
     with another_process(server) as process:
         assert line_of(process) == "one"
-        server.client.config_set("maxmemory", 100_000)
+        server.client().config_set("maxmemory", 100_000)
         time.sleep(LONG)
-        server.client.config_set("maxmemory", 0)
+        server.client().config_set("maxmemory", 0)
         assert "one" not in taker().take(20)
 
 

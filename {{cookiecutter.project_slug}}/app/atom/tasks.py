@@ -17,13 +17,10 @@ from app.atom.store import get_store
 from app.celery_app import celery_app
 from app.database import database
 from shared.task_status import report_progress
+from shared.tasks import retry_on
 
-# A server that is away for a moment: try again, ever later, not everybody at the same time.
-RETRY: dict[str, Any] = {
-    "autoretry_for": (ConnectionError, TimeoutError, OperationalError),
-    "retry_backoff": True,
-    "retry_jitter": True,
-}
+# A server that is away for a moment.
+RETRY = retry_on(ConnectionError, TimeoutError, OperationalError)
 # Of all workers together.
 TEN_A_SECOND: dict[str, Any] = {"shared_rate_limit": "10/s"}
 

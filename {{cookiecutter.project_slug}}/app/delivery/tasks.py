@@ -1,14 +1,13 @@
 """Tasks that look after this service's outbox and keys; the schedule starts them, or ``make task``."""
 
-from typing import Any
-
 from sqlalchemy.exc import OperationalError
 
 from app.celery_app import celery_app
 from app.database import database
 from shared import sending
+from shared.tasks import retry_on
 
-RETRY: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "retry_jitter": True}
+RETRY = retry_on(OperationalError)
 
 
 @celery_app.task(**RETRY)

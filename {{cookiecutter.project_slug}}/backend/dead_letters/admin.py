@@ -14,9 +14,8 @@ from django.utils.safestring import SafeString
 
 from backend.dead_letters.models import DeadLetter
 from backend.dead_letters.pages import CHANGELIST, letter_page, list_page
-from shared.dead_letter_office import AWAY, NotReplayableError, Office, open_office
+from shared.dead_letter_office import AWAY, NotReplayableError, Office, in_one_line, open_office
 from shared.dead_letters import Wanted
-from shared.redaction import redact_text
 
 SHOWN = 100  # letters on the page
 
@@ -46,7 +45,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 return self._act(request)
             return self._list(request)
         except AWAY as error:
-            messages.error(request, f"Redis or the broker is away: {_line(error)}")
+            messages.error(request, f"Redis or the broker is away: {in_one_line(error)}")
             return self._page(request, "Dead letters", SafeString(""), status=503)
 
     def letter_view(self, request: HttpRequest, identifier: str) -> HttpResponse:
@@ -57,7 +56,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         except LookupError as error:
             raise Http404(str(error)) from None
         except AWAY as error:
-            messages.error(request, f"Redis is away: {_line(error)}")
+            messages.error(request, f"Redis is away: {in_one_line(error)}")
             return self._page(request, "Dead letter", SafeString(""), status=503)
         return self._page(request, f"Dead letter {letter.id}", letter_page(request, letter, self._actions(request)))
 
@@ -74,7 +73,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             opened.collect()
         except AWAY as error:
-            messages.warning(request, f"The broker is away, and may hold more of them: {_line(error)}")
+            messages.warning(request, f"The broker is away, and may hold more of them: {in_one_line(error)}")
         query = {name: request.GET.get(name) for name in ("task", "queue", "reason")}
         found = list(islice(opened.find(Wanted(**query)), SHOWN + 1))
         note = f"The newest {SHOWN}." if len(found) > SHOWN else f"{len(found)} in all."
@@ -100,7 +99,3 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def _page(self, request: HttpRequest, title: str, content: SafeString, status: int = 200) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": title, "content": content}
         return TemplateResponse(request, "admin/base_site.html", context, status=status)
-
-
-def _line(error: BaseException) -> str:
-    return redact_text(" ".join(str(error).split())) or type(error).__name__

@@ -1,14 +1,13 @@
 """Tasks that look after this service's outbox and keys; the schedule starts them, or ``make task``."""
 
-from typing import Any
-
 from celery import shared_task
 from django.db import OperationalError
 
 from config.transactions import database
 from shared import sending
+from shared.tasks import retry_on
 
-RETRY: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "retry_jitter": True}
+RETRY = retry_on(OperationalError)
 
 
 @shared_task(**RETRY)

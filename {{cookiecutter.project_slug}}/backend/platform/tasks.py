@@ -13,9 +13,10 @@ from django.db import OperationalError
 
 from backend.platform import services
 from config.transactions import database
+from shared.tasks import retry_on
 
-# A database that is away for a moment: try again, ever later, not everybody at the same time.
-RETRY: dict[str, Any] = {"autoretry_for": (OperationalError,), "retry_backoff": True, "retry_jitter": True}
+# A database that is away for a moment.
+RETRY = retry_on(OperationalError)
 # Of all workers together.
 TEN_A_SECOND: dict[str, Any] = {"shared_rate_limit": "10/s"}
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 from celery import Celery
 
 from shared.celery_settings import configure_celery_app
-from shared.dead_letter_office import AWAY, NotReplayableError, Office, open_office
+from shared.dead_letter_office import AWAY, NotReplayableError, Office, in_one_line, open_office
 from shared.dead_letters import REASONS, DeadLetter, Wanted
 from shared.layout import PROJECT, SERVICES
 from shared.redaction import redact_text
@@ -134,7 +134,7 @@ def run(office: Office, options: argparse.Namespace) -> int:
     try:
         office.collect()
     except AWAY as error:
-        print(f"warning: the broker is away, and may hold more of them: {_line(error)}", file=sys.stderr)
+        print(f"warning: the broker is away, and may hold more of them: {in_one_line(error)}", file=sys.stderr)
     if options.command == "show":
         show(office, options.id)
     elif options.command == "replay":
@@ -144,10 +144,6 @@ def run(office: Office, options: argparse.Namespace) -> int:
     else:
         show_list(office, options)
     return 0
-
-
-def _line(error: BaseException) -> str:
-    return redact_text(" ".join(str(error).split())) or type(error).__name__
 
 
 def main(*words: str) -> None:
@@ -164,7 +160,7 @@ def main(*words: str) -> None:
     except LookupError as error:
         raise SystemExit(f"error: {error.args[0]}") from None
     except AWAY as error:
-        raise SystemExit(f"error: Redis or the broker is away: {_line(error)}") from None
+        raise SystemExit(f"error: Redis or the broker is away: {in_one_line(error)}") from None
 
 
 if __name__ == "__main__":

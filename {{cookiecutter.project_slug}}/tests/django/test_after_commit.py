@@ -1,6 +1,6 @@
 """Tasks wait for the commit, and their effects happen once: with a real broker and a real worker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from celery import Celery
@@ -11,7 +11,7 @@ from backend.delivery.models import IdempotencyKey, OutboxMessage
 from backend.platform import services, tasks
 from backend.platform.models import Report
 from config.transactions import database
-from shared import contracts, sending
+from shared import contracts
 from shared.contracts import PINGS, Ping
 from shared.layout import queue_of_task
 from shared.sending import BrokerUnavailableError, Contract
@@ -29,18 +29,6 @@ def worker(start_worker: Callable[..., Celery], sender: Celery) -> Celery:
     """A worker, and the app with which to ask for its results."""
     start_worker(QUEUE, "after-commit")
     return sender
-
-
-@pytest.fixture
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let every message meet what it meets without a broker."""
-
-    def fail(*_: object) -> str:
-        raise OSError("Connection refused")
-
-    with monkeypatch.context() as context:
-        context.setattr(sending, "publish_message", fail)
-        yield
 
 
 def result(app: Celery, task_id: str) -> object:

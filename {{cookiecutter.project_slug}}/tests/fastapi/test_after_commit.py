@@ -1,6 +1,6 @@
 """Tasks wait for the commit, and their effects happen once: with a real broker and a real worker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,7 +17,6 @@ from app.database import Base, database, transaction
 from app.delivery.models import IdempotencyKey, OutboxMessage
 from app.main import app
 from devtools.stack import Stack
-from shared import sending
 from shared.contracts import PINGS, Ping, ScoreText
 from shared.layout import queue_of_task
 from shared.outbox import relay, write_down
@@ -34,18 +33,6 @@ def worker(start_worker: Callable[..., Celery], sender: Celery) -> Celery:
     """A worker, and the app with which to ask for its results."""
     start_worker(QUEUE, "after-commit")
     return sender
-
-
-@pytest.fixture
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let every message meet what it meets without a broker."""
-
-    def fail(*_: object) -> str:
-        raise OSError("Connection refused")
-
-    with monkeypatch.context() as context:
-        context.setattr(sending, "publish_message", fail)
-        yield
 
 
 @pytest.fixture
