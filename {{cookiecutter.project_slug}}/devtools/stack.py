@@ -127,11 +127,17 @@ class Stack:
     def post(self, service: WebService, path: str, body: dict[str, Any] | None = None) -> str:
         """Send a task through a service and return the URL of its status.
 
+        On a busy machine a first connection may take longer than a service waits; like any client, this one comes back.
+
         Raises:
             SystemExit: the service did not accept the task.
         """
         address = service.address(self.environment)
+        deadline = time.monotonic() + 30
         response = self._http.post(f"{address}{path}", json=body)
+        while response.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
+            time.sleep(1)
+            response = self._http.post(f"{address}{path}", json=body)
         if response.status_code != httpx.codes.ACCEPTED:
             raise SystemExit(f"error: {service.title} answered {response.status_code} to {path}: {response.text[:300]}")
         return f"{address}{response.json()['status_url']}"
