@@ -11,7 +11,11 @@ stay as kombu has them, so that Celery with its own transport may work on the sa
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from hashlib import sha1
 from time import monotonic
 from typing import Any
 
@@ -22,6 +26,7 @@ from redis.exceptions import RedisError
 
 RENEWALS = 5  # in the time of one lease
 RETRY = 1.0  # seconds, while the server cannot be reached
+TURN = 0.05  # seconds; a loop that has not turned for so long may have ended
 
 logger = get_logger(__name__)
 
@@ -59,12 +64,16 @@ local function take_back(tag)
 end
 """
 
-# KEYS from 7: lists, in the order in which to look; ARGV: seconds, then the queue of each list.
+# KEYS from 7: lists, in the order in which to look; ARGV: seconds, how many messages to take at most, the queue of each
+# list, tags of messages that are done.
 CLAIM = """
-for i = 7, #KEYS do
-    local queue = ARGV[i - 5]
+local wanted, taken, lists = tonumber(ARGV[2]), {}, #KEYS - 6
+for i = 3 + lists, #ARGV do forget(ARGV[i]) end
+for i = 1, lists do
+    local list, queue = KEYS[6 + i], ARGV[2 + i]
     for _ = 1, 100 do
-        local message = redis.call('RPOP', KEYS[i])
+        if #taken == wanted then return taken end
+        local message = redis.call('RPOP', list)
         if not message then break end
         local ok, content = pcall(cjson.decode, message)
         local tag = ok and type(content) == 'table' and type(content.headers) == 'table'
@@ -72,16 +81,21 @@ for i = 7, #KEYS do
         if type(tag) == 'string' then
             redis.call('HSET', unacked, tag, '[' .. message .. ',"",' .. cjson.encode(queue) .. ']')
             redis.call('ZADD', index, now, tag)
-            redis.call('HSET', leased, tag, cjson.encode({KEYS[i], queue, #message}))
+            redis.call('HSET', leased, tag, cjson.encode({list, queue, #message}))
             redis.call('ZADD', leases, now + ARGV[1], tag)
-            return {queue, message, tag, tonumber(redis.call('HGET', deliveries, tag) or 0)}
+            table.insert(taken, {message, tag, tonumber(redis.call('HGET', deliveries, tag) or 0)})
+        else
+            set_aside('garbage', queue, 0, message)
         end
-        set_aside('garbage', queue, 0, message)
     end
 end
+return taken
 """
 
-ACKNOWLEDGE = "forget(ARGV[1])"
+CLAIM_HASH = sha1((COMMON + CLAIM).encode(), usedforsecurity=False).hexdigest()
+
+# ARGV: tags.
+ACKNOWLEDGE = "for i = 1, #ARGV do forget(ARGV[i]) end"
 
 # ARGV: RPUSH to be next, LPUSH to be last; tags.
 GIVE_BACK = """
@@ -142,7 +156,9 @@ class Leases:
         self._lease = lease
         self._limit = delivery_limit
         self._held: dict[str, None] = {}
-        self._settlements: dict[str, Callable[[], None]] = {}
+        self._done: deque[str] = deque()  # acknowledged, and not yet on the way to the server
+        self._settlements: dict[str, Callable[[], Any]] = {}  # what the server has not yet confirmed
+        self._loop, self._turned_at = 0, 0.0  # the thread of the loop, and when that last turned
         self._seen_at = 0.0  # by the server's clock
         self._recovers_from = monotonic() + lease / 2  # after an outage others may need a moment to come back
         self._thread: threading.Thread | None = None
@@ -154,9 +170,18 @@ class Leases:
             self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
             self._thread.start()
 
-    def claim_command(self, lists: Mapping[str, str]) -> list[Any]:
-        """Return the command that takes the next message from ``lists``, keys to names of queues."""
-        return ["EVAL", COMMON + CLAIM, len(self._keys) + len(lists), *self._keys, *lists, self._lease, *lists.values()]
+    def claim_command(self, lists: Mapping[str, str], wanted: int, done: list[str], *, whole: bool) -> list[Any]:
+        """Return the command that takes messages from ``lists``, keys to names of queues, and forgets others.
+
+        Args:
+            lists: where to look, in this order.
+            wanted: how many messages to take at most.
+            done: tags of messages to forget, from ``take_done``.
+            whole: send the script and not only its hash.
+        """
+        script = ("EVAL", COMMON + CLAIM) if whole else ("EVALSHA", CLAIM_HASH)
+        keys = [*self._keys, *lists]
+        return [*script, len(keys), *keys, self._lease, wanted, *lists.values(), *done]
 
     def hold(self, tag: str) -> None:
         """Renew the lease of a message until it is acknowledged or given back."""
@@ -167,8 +192,41 @@ class Leases:
         return tag in self._held
 
     def acknowledge(self, tag: str) -> None:
-        """Forget a message, now or as soon as the server can be reached again."""
-        self._settle(tag, lambda: self._run(ACKNOWLEDGE, tag))
+        """Forget a message: within the loop's next turn, or at once if none turns; or when the server is back."""
+        self._held.pop(tag, None)
+        self._settlements[tag] = partial(self._run, ACKNOWLEDGE, tag)
+        self._done.append(tag)
+        if threading.get_ident() != self._loop or monotonic() - self._turned_at > TURN:
+            self.flush()
+
+    def take_done(self) -> list[str]:
+        """Return the tags of messages to forget; they are tried again until ``confirm`` gets them."""
+        tags = []
+        with suppress(IndexError):  # a thread may take them at the same time
+            while True:
+                tags.append(self._done.popleft())
+        return tags
+
+    def confirm(self, tags: Iterable[str]) -> None:
+        """Note that the server has forgotten these messages."""
+        for tag in tags:
+            self._settlements.pop(tag, None)
+
+    def flush(self) -> None:
+        """Let the server forget what was acknowledged."""
+        if tags := self.take_done():
+            with suppress(RedisError, OSError):  # the thread tries again
+                self._run(ACKNOWLEDGE, *tags)
+                self.confirm(tags)
+
+    def turn(self, *, claiming: bool) -> None:
+        """Note that the loop turns, and let the server forget what was acknowledged since it last did.
+
+        While a claim is under way, that waits for the next one, which comes as soon as this one has its answer.
+        """
+        if not claiming:
+            self.flush()
+        self._loop, self._turned_at = threading.get_ident(), monotonic()
 
     def give_back(self, tags: Iterable[str], command: str = "RPUSH") -> None:
         """Put messages back into their queues: ``RPUSH`` to be the next, ``LPUSH`` to be the last."""
@@ -183,12 +241,11 @@ class Leases:
         """Put back what this process holds, except for ``tags``."""
         self.give_back([tag for tag in list(self._held) if tag not in tags])
 
-    def _settle(self, tag: str, settlement: Callable[[], None]) -> None:
+    def _settle(self, tag: str, settlement: Callable[[], Any]) -> None:
         self._held.pop(tag, None)
         try:
             settlement()
         except (RedisError, OSError):
-            # A task that is done would run again, as Celery does not try a second time.
             self._settlements[tag] = settlement
 
     def _run(self, script: str, *arguments: Any) -> Any:
@@ -197,6 +254,7 @@ class Leases:
         return self._scripts[script](keys=self._keys, args=arguments)
 
     def _renew_for_ever(self) -> None:
+        # Also what was acknowledged: a task that is done would run again, as Celery does not try a second time.
         pause = threading.Event()
         interval = self._lease / RENEWALS
         in_touch = True

@@ -17,19 +17,51 @@ from kombu.transport import redis as stock
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from shared.leases import Leases, leases_on
+from shared.redis_channel import OneClient
 
 PAUSE = 1.0  # seconds, after the server has refused a command
+BATCH = 20  # messages that one claim may bring
+AHEAD, SPAN = 4, 0.1  # times the prefetch count; seconds
 
 logger = get_logger(__name__)
 
 
 class QoS(stock.QoS):
-    """Which messages are unacknowledged; those that were leased are settled through their leases."""
+    """Which messages are unacknowledged; those that were leased are settled through their leases.
+
+    As many may be as the prefetch count says, and more while they are done so fast that waiting for each next one would
+    cost more than doing it: as many as were acknowledged in the last tenth of a second, up to four times the count. So
+    nothing waits here behind a long task while another worker is free.
+    """
 
     channel: "Channel"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._since = 0.0
+        self._done_since = self._done_before = 0
+
+    def room(self) -> int:
+        """Return how many more messages may be delivered now."""
+        if not self.prefetch_count:
+            return BATCH
+        self._note_done(0)
+        limit = max(self.prefetch_count, min(self._done_before, AHEAD * self.prefetch_count))
+        return max(0, limit - (len(self._delivered) - len(self._dirty)))
+
+    def can_consume(self) -> bool:
+        """Return whether any message may be delivered now."""
+        return self.room() > 0
+
+    def _note_done(self, count: int) -> None:
+        now = monotonic()
+        if now - self._since > SPAN:
+            self._done_before = self._done_since if now - self._since < 2 * SPAN else 0
+            self._since, self._done_since = now, 0
+        self._done_since += count
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Note a message that was delivered."""
@@ -40,6 +72,7 @@ class QoS(stock.QoS):
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message."""
+        self._note_done(1)
         self.channel.leases.acknowledge(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
@@ -69,44 +102,63 @@ class Source:
         self._resume_at = 0.0
         self._refusal = ""
         self._empty = False
+        self._done: list[str] = []  # what the claim that is under way forgets
+        self._script_is_known = False
         self.client = channel._create_client(asynchronous=True)
         self.type = f"LEASE {queue}"
         self.sent = ""  # the command whose reply is awaited
         self.sent_at = 0.0
+        self.wanted = 0  # how many messages the claim may bring
 
     def ask(self) -> None:
         """Send the next command, unless a reply is still to come."""
-        if not self.sent and monotonic() >= self._resume_at and (self._empty or self._channel.may_claim()):
+        if self.sent or monotonic() < self._resume_at:
+            return
+        self.wanted = 0 if self._empty else self._channel.room()
+        if self._empty or self.wanted:
+            command = self._wait() if self._empty else self._claim()
             self.sent, self.sent_at = ("wait" if self._empty else "claim"), monotonic()
-            self.client.connection.send_command(*self._command())
+            self.client.connection.send_command(*command)
 
-    def _command(self) -> list[Any]:
-        if self.sent == "claim":
-            return self._channel.leases.claim_command(self._lists)
+    def _wait(self) -> list[Any]:
         # Moves the next message to where it is. No other command waits for a list and takes nothing from it.
         key = next(iter(self._lists))
         return ["BLMOVE", key, key, "RIGHT", "RIGHT", self._channel.connection.brpop_timeout]
 
+    def _claim(self) -> list[Any]:
+        leases = self._channel.leases
+        self._done = leases.take_done()
+        return leases.claim_command(self._lists, self.wanted, self._done, whole=not self._script_is_known)
+
     def read(self) -> bool:
-        """Read the reply, and deliver the message if it holds one.
+        """Read the reply, and deliver the messages that it holds.
 
         Raises:
             Empty: it holds none.
         """
         sent, self.sent = self.sent, ""
+        wanted, self.wanted = self.wanted, 0
         try:
             reply = self.client.parse_response(self.client.connection, "EVAL")
+        except NoScriptError:
+            self._script_is_known = False
+            raise Empty from None
         except ResponseError as error:
             self._pause(error)
             raise Empty from None
         except self._channel.connection_errors:
             self.client.connection.disconnect()
             raise
-        self._empty = sent == "claim" and not reply
-        # Read so late, it may be somebody else's by now.
-        if sent != "claim" or not reply or monotonic() - self.sent_at > self._channel.lease / 2:
+        if sent != "claim":
+            self._empty = False
             raise Empty
-        return self._deliver(*reply)
+        self._script_is_known = True
+        self._channel.leases.confirm(self._done)
+        self._empty = len(reply) < wanted
+        # Read so late, they may be somebody else's by now.
+        if not reply or monotonic() - self.sent_at > self._channel.lease / 2:
+            raise Empty
+        return self._deliver_all(reply)
 
     def _pause(self, error: ResponseError) -> None:
         """Try again later what the server refuses, such as to wait while its memory is full."""
@@ -115,10 +167,22 @@ class Source:
             logger.warning("queue %s: the broker refuses; trying again every %s s: %s", self._queue, PAUSE, error)
         self._refusal = str(error)
 
-    def _deliver(self, _: bytes, content: bytes, tag: bytes, deliveries: int) -> bool:
-        channel, delivery_tag = self._channel, bytes_to_str(tag)
-        channel._queue_cycle.rotate(self._queue)
-        channel.leases.hold(delivery_tag)
+    def _deliver_all(self, messages: list[tuple[bytes, bytes, int]]) -> bool:
+        self._channel._queue_cycle.rotate(self._queue)
+        tags = [bytes_to_str(tag) for _, tag, _ in messages]
+        for tag in tags:
+            self._channel.leases.hold(tag)
+        delivered = 0
+        try:
+            for (content, _, deliveries), tag in zip(messages, tags, strict=True):
+                delivered += 1
+                self._deliver(content, tag, deliveries)
+        finally:
+            self._channel.leases.give_back(reversed(tags[delivered:]))
+        return True
+
+    def _deliver(self, content: bytes, delivery_tag: str, deliveries: int) -> None:
+        channel = self._channel
         try:
             payload = loads(content.decode())
             delivery = payload["properties"].setdefault("delivery_info", {})
@@ -129,12 +193,11 @@ class Source:
         except Exception as error:
             logger.error("queue %s: a message that cannot be understood is set aside: %s", self._queue, error)
             channel.leases.set_aside(delivery_tag)
-            raise Empty from None
-        channel.connection._deliver(payload, self._queue)
-        return True
+        else:
+            channel.connection._deliver(payload, self._queue)
 
 
-class Channel(stock.Channel):
+class Channel(OneClient, stock.Channel):
     """Kombu's channel, which claims messages instead of popping them."""
 
     QoS = QoS
@@ -162,10 +225,10 @@ class Channel(stock.Channel):
             self.leases.begin()
         return super().basic_consume(queue, no_ack, *args, **kwargs)
 
-    def may_claim(self) -> bool:
-        """Return whether one more message may be claimed beside those that are on their way."""
-        claims = sum(source.sent == "claim" for source in self.sources.values())
-        return not self.qos.prefetch_count or self.qos.can_consume_max_estimate() > claims
+    def room(self) -> int:
+        """Return how many more messages may be claimed beside those that are on their way."""
+        room: int = min(self.qos.room(), BATCH)
+        return max(0, room - sum(source.wanted for source in self.sources.values()))
 
     def active_sources(self) -> Iterator[Source]:
         """Yield the sources that are consumed, beginning with the one whose turn it is."""
@@ -179,6 +242,8 @@ class Channel(stock.Channel):
             if source.sent == "claim":
                 with suppress(Empty):
                     source.read()
+        if self.sources:
+            self.leases.flush()
         super().close()
 
     def _poll_error(self, type: str, **options: Any) -> None:
@@ -196,6 +261,14 @@ class Poller(stock.MultiChannelPoller):
                 source.sent = ""
                 self._register(channel, source.client, source.type)
             source.ask()
+
+    def on_poll_start(self) -> None:
+        """Send what is to be sent in this turn of the loop, or before waiting for one event where no loop turns."""
+        super().on_poll_start()
+        if not self._in_protected_read:
+            for channel in self._channels:
+                if channel.sources:
+                    channel.leases.turn(claiming=any(source.wanted for source in channel.sources.values()))
 
     def on_readable(self, fileno: int) -> None:
         """Read what has come; what was claimed is delivered in any case."""

@@ -16,8 +16,9 @@ from celery import Celery
 from kombu import Connection, Consumer, Message, Queue
 
 from devtools.stack import ROOT, Stack
-from shared import leases
+from shared import leases, redis_broker, redis_transport
 from shared.layout import QUEUES
+from shared.settings import CelerySettings
 from tests.chaos.servers import RedisServer
 from tests.claiming import connect
 
@@ -248,6 +249,57 @@ def test_no_queue_and_no_priority_starves(server: Server, taker: Callable[..., T
     assert sorted(set(taken)) == ["busy", "late", "other", "urgent"]
     assert taken.index("other") < 3
     assert taken[-1] == "late"
+
+
+def test_server_that_forgets_the_scripts_gets_them_again(server: Server, taker: Callable[..., Taker]) -> None:
+    server.send("one", "two")
+    holder = taker()
+    assert holder.take(1, ack=False) == ["one"]
+    server.client().script_flush()
+    holder.messages[0].ack()
+    assert holder.take(1) == ["two"]
+    assert server.keys() == set()
+
+
+def test_one_claim_brings_several_messages_garbage_among_them(server: Server, taker: Callable[..., Taker]) -> None:
+    server.send("one", "two")
+    server.client().lpush(f"{PREFIX}q", *GARBAGE)
+    server.send("three", "four")
+    holder = taker()
+    holder.consumer.qos(prefetch_count=3)
+    assert holder.take(3, ack=False) == ["one", "two", "three"]
+    assert holder.take(1, patience=1) == []
+    holder.messages[0].ack()
+    assert holder.take(1) == ["four"]
+    assert server.client().llen(f"{PREFIX}unclaimed") == len(GARBAGE)
+
+
+def test_more_is_held_only_while_messages_are_done_quickly(
+    server: Server, taker: Callable[..., Taker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    qos = taker().channel.qos
+    qos.prefetch_count = 2
+    monkeypatch.setattr(redis_transport, "monotonic", lambda: now)
+
+    def room_after(done: int) -> int:
+        nonlocal now
+        qos._note_done(done)
+        now += redis_transport.SPAN * 1.1
+        return int(qos.room())
+
+    assert [room_after(done) for done in (0, 0, 1, 5, 100, 0)] == [2, 2, 2, 5, 8, 2]
+
+
+def test_worker_may_take_from_many_queues(
+    server: Server, taker: Callable[..., Taker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"q{number}" for number in range(30)]
+    monkeypatch.setattr(redis_broker, "all_queues", lambda: names)
+    options = redis_broker.redis_broker(CelerySettings(), "worker")["broker_transport_options"]
+    for name in names:
+        server.send(name, queue=name)
+    assert sorted(taker(*names, max_connections=options["max_connections"]).take(len(names))) == sorted(names)
 
 
 # Both ways: Celery without this transport may send to, and take from, the same queues.
