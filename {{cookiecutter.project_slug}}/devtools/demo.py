@@ -67,7 +67,7 @@ def main() -> None:
         "CELERY_RESULT_BACKEND": "",
         "CELERY_WORKER_CONCURRENCY": "1",
         # jinja: if cookiecutter.beat_scheduler != "none"
-        "SCHEDULE_TICK_SECONDS": "2",
+        "SCHEDULE_TICK_SECONDS": "1",
         # jinja: endif
     }
     started = time.perf_counter()

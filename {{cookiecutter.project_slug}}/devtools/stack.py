@@ -54,8 +54,10 @@ class Stack:
         self.environment = environment
         self.directory = directory
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        # Whatever proxy this machine uses, it has no business between its own processes.
-        self._http = httpx.Client(timeout=10, trust_env=False)
+        # Whatever proxy this machine uses, it has no business between its own processes. A connection that is kept
+        # would hold up a server that stops.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(timeout=10, trust_env=False, limits=limits)
 
     def log(self, name: str) -> Path:
         """Return the file that holds a process's output."""
@@ -121,7 +123,7 @@ class Stack:
                 answer = response.text[:300]
             except httpx.TransportError as error:
                 answer = str(error)
-            time.sleep(0.1)
+            time.sleep(0.05)
         raise SystemExit(f"error: {url} did not answer within {patience:.0f} s: {answer}")
 
     def post(self, service: WebService, path: str, body: dict[str, Any] | None = None) -> str:

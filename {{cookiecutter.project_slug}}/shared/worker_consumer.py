@@ -17,6 +17,7 @@ from shared.heartbeat import HeartbeatStep, WaitingConsumer
 from shared.leases import give_back_all_but
 from shared.messages import decode
 from shared.redis_transport import keep_running_tasks
+from shared.worker_memory import prepare_memory
 from shared.worker_stop import StopStep
 
 logger = get_logger(__name__)
@@ -103,3 +104,4 @@ def prepare_worker(app: Celery) -> None:
     app.conf.worker_consumer = f"{__name__}:{Consumer.__name__}"
     app.steps["worker"] |= {HeartbeatStep, StopStep}
     keep_failed_tasks()
+    prepare_memory()

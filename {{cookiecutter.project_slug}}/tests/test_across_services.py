@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import httpx
 import pytest
+from celery import Celery
 
 from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES
+from shared.layout import SERVICES, find_queue
+from tests.loaded import described
 
 DJANGO, FASTAPI = WEB_SERVICES
 
@@ -41,3 +45,17 @@ def test_neither_service_needs_the_other_ones_framework(module: str, foreign: st
     # As in an image that holds one service only: importing the other one's framework fails.
     code = f"import sys; sys.modules[{foreign!r}] = None; import {module}"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, check=True)
+
+
+def test_neither_worker_loads_the_other_service(start_worker: Callable[..., Celery]) -> None:
+    foreign = {
+        "django": {"app", "fastapi", "starlette", "sqlalchemy"},
+        "fastapi": {"backend", "config", "django.apps", "django.db"},
+    }
+    for service in SERVICES:
+        queue = service.default_queue
+        # A queue without an owner has a worker that needs both.
+        if find_queue(queue).worker_app == service.celery_app:
+            # The tests' own Django is none of a worker's business.
+            app = start_worker(queue, f"own-{queue}", "--include tests.loaded", DJANGO_SETTINGS_MODULE="")
+            assert foreign[service.name].isdisjoint(described(app, queue)["modules"])

@@ -1,16 +1,22 @@
 """Start the worker of one queue: ``python -m shared.commands.worker QUEUE [OPTIONS OF CELERY]``.
 
-Everything is said on Celery's command line, because Celery would otherwise take ``CELERY_WORKER_*`` variables from
-the environment by itself, and those of one queue would reach them all.
+Of Celery's commands only this one is loaded: ``celery`` itself imports all of them, and those of every package that
+adds some, which takes longer than everything else that a worker needs.
 """
 
+import gc
 import os
 import sys
 from importlib.util import find_spec
+from typing import NoReturn
 
-from shared.commands import run_celery
+from shared.commands import drop_empty_variables, run_celery
 from shared.layout import Queue, find_queue
 from shared.settings import consumed_queues, worker_settings
+
+# How an argument ends that only Celery's own command can follow: it patches modules before any other is imported, or
+# starts anew in the background.
+LEFT_TO_CELERY = ("eventlet", "gevent", "-D", "--detach")
 
 
 def worker_arguments(queue: Queue) -> list[str]:
@@ -28,8 +34,20 @@ def worker_arguments(queue: Queue) -> list[str]:
     return [*arguments, "--concurrency", str(settings.celery_worker_concurrency)]
 
 
+def run_worker(app_module: str, options: list[str]) -> NoReturn:
+    """Do what ``celery -A app_module worker`` does, in this process."""
+    from celery.app.utils import find_app
+    from celery.bin.base import CLIContext
+    from celery.bin.worker import worker
+
+    app = find_app(app_module)
+    worker.params.extend(app.user_options["worker"])
+    worker(options, prog_name="celery worker", obj=CLIContext(app, no_color=False, workdir=None))
+    raise AssertionError("the command ends the process")
+
+
 def main(queue_name: str = "", *options: str) -> None:
-    """Replace this process by Celery's worker; ``options`` win over what this module says.
+    """Be Celery's worker for one queue; ``options`` win over what this module says.
 
     Raises:
         SystemExit: there is no such queue, or a variable has a bad value.
@@ -41,8 +59,16 @@ def main(queue_name: str = "", *options: str) -> None:
     # Soft shutdown needs SIGQUIT, and what stops a worker (honcho, Docker, systemd) sends SIGTERM.
     # https://docs.celeryq.dev/en/stable/userguide/workers.html#the-remap-sigterm-feature
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-    run_celery([*worker_arguments(queue), *options])
+    arguments = [*worker_arguments(queue), *options]
+    if any(argument.endswith(LEFT_TO_CELERY) for argument in arguments):
+        run_celery(arguments)
+    drop_empty_variables()
+    # What Celery repeats on SIGHUP.
+    sys.argv[:1] = ["-m", "shared.commands.worker"]
+    run_worker(queue.worker_app, arguments[3:])
 
 
 if __name__ == "__main__":
+    # Imports leave little to collect; shared/worker_memory.py turns collection on again.
+    gc.disable()
     main(*sys.argv[1:])
