@@ -16,8 +16,14 @@ REMOVE_UNLESS = {
         "config",
         "tests/django",
         "docs/tasks-in-django.md",
+        "devtools/bench/baselines/web_delay.py",
     ),
-    "fastapi": ("app", "tests/fastapi", "docs/tasks-in-fastapi.md"),
+    "fastapi": (
+        "app",
+        "tests/fastapi",
+        "docs/tasks-in-fastapi.md",
+        "devtools/bench/baselines/fastapi_delay.py",
+    ),
     "two services": (
         "tests/test_across_services.py",
         "docs/tasks-across-services.md",

@@ -1,0 +1,127 @@
+"""Part 3: a web service that sends a task for each request, and how its other requests fare meanwhile."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from statistics import quantiles
+
+from devtools.bench import web
+from devtools.bench.figures import Column, Part, rounds
+from devtools.bench.ground import Ground
+from devtools.bench.load import Answers
+from devtools.bench.sending_processes import Senders
+from devtools.bench.tasks import QUEUE
+from devtools.ports import free_port
+from devtools.stack import ROOT
+from devtools.web_services import WEB_SERVICES
+
+NAME = "endpoint"
+CLIENTS = 64
+SECONDS, QUICK_SECONDS = 3.0, 1.5  # in each round
+HEALTH = "/health/live"
+PAUSE = 0.05  # seconds between two looks at the health
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A row of the table: where to ask."""
+
+    name: str
+    port: int
+    path: str
+
+
+def new_part() -> Part:
+    """Return the part as it is before anything is measured."""
+    titles = [service.title for service in WEB_SERVICES]
+    return Part(
+        NAME,
+        f"An endpoint that sends a task, {CLIENTS} clients at once; beside it, the health endpoint",
+        (Column("requests/s"), Column("p99", "ms"), Column("health p99", "ms"), Column("errors")),
+        ("requests/s", "health p99"),
+        baselines={name(title): _naive(title) for title in titles for name in (_own, _naive)},
+    )
+
+
+def _own(title: str) -> str:
+    return f"{title}: this project"
+
+
+def _naive(title: str) -> str:
+    return f"{title}: stock .delay()"
+
+
+def start_services(ground: Ground) -> list[Endpoint]:
+    """Start each web service twice, as it is and with the baseline's endpoint, and wait until they answer."""
+    found = []
+    for service in WEB_SERVICES:
+        for name, command, path in (
+            (_naive(service.title), web.baseline_command(service), "/delay"),
+            (_own(service.title), web.command(service), f"/queues/{QUEUE}/ping"),
+        ):
+            port = free_port()
+            # What the baseline shares with the project, such as its database, is set as the project needs it.
+            ground.start(command, environment={service.port_variable: str(port)})
+            found.append(Endpoint(name, port, path))
+    for endpoint in found:
+        ground.say(f"waiting until {endpoint.name} has started")
+        ground.stack.wait_for(f"http://127.0.0.1:{endpoint.port}{HEALTH}")
+    return found
+
+
+def begin(endpoint: Endpoint, method: str, path: str, clients: int, seconds: float, pause: float) -> "subprocess.Popen":
+    """Start a process that asks."""
+    words = [endpoint.port, method, path, clients, seconds, pause]
+    command = [sys.executable, "-m", "devtools.bench.load", *map(str, words)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def answers_of(process: "subprocess.Popen[str]", name: str) -> Answers:
+    """Return what a process has found out about the endpoint called ``name``.
+
+    Raises:
+        SystemExit: nothing, because the service does not answer.
+    """
+    out, _ = process.communicate(timeout=120)
+    found = Answers(**json.loads(out)) if process.returncode == 0 else Answers()
+    if not found.taken:
+        raise SystemExit(f"error: {name}: the service does not answer")
+    return found
+
+
+def p99(taken: list[float]) -> float:
+    """Return how many milliseconds all but the slowest hundredth have taken at most."""
+    return quantiles([*taken, max(taken)], n=100, method="inclusive")[98] * 1e3
+
+
+def measure(endpoint: Endpoint, seconds: float) -> dict[str, float]:
+    """Load an endpoint, and return its figures."""
+    asking = begin(endpoint, "POST", endpoint.path, CLIENTS, seconds, 0)
+    looking = begin(endpoint, "GET", HEALTH, 1, seconds, PAUSE)
+    answers, health = answers_of(asking, endpoint.name), answers_of(looking, endpoint.name)
+    return {
+        "requests/s": len(answers.taken) / seconds,
+        "p99": p99(answers.taken),
+        "health p99": p99(health.taken),
+        "errors": answers.errors + health.errors,
+    }
+
+
+def run(ground: Ground, senders: Senders, seconds: float) -> Part:
+    """Load every endpoint in turn, round by round."""
+    part, began = new_part(), time.monotonic()
+    senders.prepare(["stock", "contract"])
+    try:
+        endpoints = start_services(ground)
+        for number in rounds(seconds, 1 if ground.quick else 2, 9, began):
+            for endpoint in endpoints:
+                figures = measure(endpoint, QUICK_SECONDS if ground.quick else SECONDS)
+                part.add(endpoint.name, number, **figures)
+                ground.say(f"{NAME}, round {number}: {endpoint.name:<24}{figures['requests/s']:6.0f} requests a second")
+                senders.purge("stock")
+                senders.purge("contract")
+    finally:
+        ground.stop_all()
+    return part

@@ -1,0 +1,105 @@
+"""Part 5: whether a task costs more when many wait, or when a worker has many queues."""
+
+import time
+from dataclasses import replace
+
+from devtools.bench import many_queues, workers
+from devtools.bench.figures import Column, Part, rounds
+from devtools.bench.ground import Ground, Process
+from devtools.bench.sending_processes import Senders
+from devtools.bench.workers import Worker
+from shared.sending import Contract
+
+NAME = "growth"
+TASKS = 400  # that are measured
+FIRST = 50  # of many; they are not measured
+BULK = hasattr(Contract, "send_many")
+WAITING = (10, 1_000, 100_000 if BULK else 10_000)
+
+
+def _waiting(count: int) -> str:
+    return f"{count:,} tasks wait"
+
+
+def _queues(count: int) -> str:
+    return f"1 worker, {count} queue{'s'[: count - 1]}"
+
+
+def new_part() -> Part:
+    """Return the part as it is before anything is measured."""
+    first = _queues(many_queues.COUNTS[0])
+    return Part(
+        NAME,
+        "This project's cost of a task, CPU time in microseconds, as things grow",
+        (Column("CPU"), Column("main process"), Column("children"), Column("broker")),
+        ("CPU",),
+        baselines={_queues(count): first for count in many_queues.COUNTS},
+    )
+
+
+def measure(ground: Ground, senders: Senders, worker: Worker, process: Process, waiting: int) -> dict[str, float]:
+    """Let a worker run ``TASKS`` tasks while about ``waiting`` of them wait, and return what that has cost."""
+    few = waiting < TASKS
+    if not few:
+        ground.marks.clear()
+        with workers.held(process):
+            senders.send(worker.sender, waiting)
+        workers.wait_for_tasks(ground, worker, FIRST)
+    before, first = ground.cpu(process.pid), ground.marks.count()
+    if few:
+        for _ in range(TASKS // waiting):
+            ground.marks.clear()
+            with workers.held(process):
+                senders.send(worker.sender, waiting)
+            workers.wait_for_tasks(ground, worker, waiting)
+        done = TASKS // waiting * waiting
+    else:
+        workers.wait_for_tasks(ground, worker, min(first + TASKS, waiting))
+        done = ground.marks.count() - first
+    used = ground.cpu(process.pid) - before
+    if not few:
+        with workers.held(process):
+            senders.purge(worker.sender)
+        time.sleep(0.3)  # for what the worker holds already
+    micro = 1e6 / done
+    return {
+        "CPU": (used.main + used.children) * micro,
+        "main process": used.main * micro,
+        "children": used.children * micro,
+        "broker": used.broker * micro,
+    }
+
+
+def _with_queues(count: int) -> Worker:
+    """Return a worker of so many queues."""
+    options = f"--queues {','.join(many_queues.names(count))} --hostname queues-{count}@%h"
+    return replace(
+        workers.PROJECT,
+        name=_queues(count),
+        command=f"python -m celery -A devtools.bench.many_queues_app worker {workers.OPTIONS} {options}",
+        sender=f"over-{count}-queues",
+        environment=((many_queues.VARIABLE, str(count)),),
+    )
+
+
+def run(ground: Ground, senders: Senders, seconds: float) -> Part:
+    """Measure every size in turn, round by round."""
+    part = new_part()
+
+    def note(name: str, number: int, figures: dict[str, float]) -> None:
+        part.add(name, number, **figures)
+        ground.say(f"{NAME}, round {number}: {name:<22}{figures['CPU']:6.0f} us of CPU time a task")
+
+    began = time.monotonic()
+    one = replace(workers.PROJECT, sender="contract-many" if BULK else "contract")
+    with workers.running(ground, senders, (one,)) as processes:
+        for number in rounds(seconds / 2, 1, 9, began):
+            for count in WAITING:
+                note(_waiting(count), number, measure(ground, senders, one, processes[one], count))
+    began = time.monotonic()
+    group = tuple(map(_with_queues, many_queues.COUNTS))
+    with workers.running(ground, senders, group) as processes:
+        for number in rounds(seconds / 2, 1, 9, began):
+            for count, worker in zip(many_queues.COUNTS, group, strict=True):
+                note(_queues(count), number, measure(ground, senders, worker, processes[worker], TASKS + FIRST))
+    return part
