@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.files import files_below, parse
 from tests.matrix import LEVELS, QUESTIONS, ROOT, TEMPLATE
 
 SOURCES = list(files_below(TEMPLATE))
+COPIED = QUESTIONS["_copy_without_render"]
 CONDITIONAL = re.compile(r"^\s*# jinja: (if|elif|else|for)\b", re.MULTILINE)
 BUDGET_OF_A_FILE = 6
 BUDGET = 60
@@ -62,6 +64,17 @@ def test_conditionals_stay_within_their_budget() -> None:
 def test_statements_stand_on_lines_of_their_own() -> None:
     other = re.compile(r"\{[%#]|^.*\S.*# jinja:", re.MULTILINE)
     assert [str(path) for path in SOURCES if other.search((TEMPLATE / path).read_text())] == []
+
+
+def test_what_is_copied_needs_no_rendering() -> None:
+    """Folders without a placeholder are copied, which takes a fraction of the time."""
+    jinja = re.compile(r"\{\{|\{%|\{#|# (jinja|template):")
+    used = set()
+    for path in SOURCES:
+        matching = [each for each in COPIED for part in [path, *path.parents] if fnmatch(part.as_posix(), each)]
+        used.update(matching)
+        assert not (matching and jinja.search((TEMPLATE / path).read_text())), f"{path}: is copied by {matching}"
+    assert used == set(COPIED)
 
 
 def test_no_name_depends_on_an_answer() -> None:
