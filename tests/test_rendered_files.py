@@ -28,7 +28,7 @@ LEFTOVERS = re.compile(
 TRACES: dict[str, tuple[Callable[[Answers], bool], str]] = {
     "Django": (lambda answers: answers["use_django"], r"django|backend[./]platform|manage\.py|wsgi"),
     "FastAPI": (lambda answers: answers["use_fastapi"], r"fastapi|uvicorn|app[./]atom|(?<![a-z])atom(?![a-z])"),
-    "RabbitMQ": (lambda answers: answers["broker"] == "rabbitmq", r"rabbitmq|amqp"),
+    "RabbitMQ": (lambda answers: answers["broker"] == "rabbitmq", r"rabbitmq|(?<!app\.)amqp"),
     "Flower": (lambda answers: answers["use_flower"], r"flower"),
     "beat": (lambda answers: answers["beat_scheduler"] != "none", r"(?<![a-z])beat(?![a-z])|celerybeat"),
     "RedBeat": (lambda answers: answers["beat_scheduler"] == "redbeat", r"redbeat"),

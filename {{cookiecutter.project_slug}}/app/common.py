@@ -7,8 +7,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from app.database import check_database
 from app.schemas import Accepted, accepted
 from shared.contracts import PINGS, Ping
+from shared.deadline import within_deadline_async
 from shared.health import SHARED_CHECKS, failing
-from shared.sending import within_deadline_async
 from shared.task_status import TaskStatus, read_status
 
 router = APIRouter()

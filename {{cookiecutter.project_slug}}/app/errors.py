@@ -3,8 +3,8 @@
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from shared.deadline import BrokerUnavailableError
 from shared.payloads import MessageTooLargeError
-from shared.sending import BrokerUnavailableError
 
 
 def _unavailable(request: Request, error: Exception) -> JSONResponse:

@@ -1,16 +1,27 @@
 """FastAPI's application: ``uvicorn app.main:app``."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from app import common, errors
 from app.atom import router as atom
 from app.celery_app import celery_app
 from shared.layout import PROJECT
+from shared.redis_publisher import close_lines
+
+
+@asynccontextmanager
+async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+    """Close the connections to the broker when the service ends; the first task that is sent opens them."""
+    yield
+    await close_lines()
 
 
 def create_app() -> FastAPI:
     """Return the application with its routes and error answers."""
-    application = FastAPI(title=PROJECT)
+    application = FastAPI(title=PROJECT, lifespan=lifespan)
     # Importing the Celery app makes it the one through which the shared contracts send.
     application.state.celery_app = celery_app
     application.include_router(common.router)

@@ -9,8 +9,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from pydantic import ValidationError
 
+from shared.deadline import BrokerUnavailableError
 from shared.payloads import MessageTooLargeError
-from shared.sending import BrokerUnavailableError
 
 View = Callable[..., HttpResponse]
 

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from config.responses import accepted, sends_task, unavailable
 from shared.contracts import PINGS, Ping
-from shared.sending import BrokerUnavailableError, within_deadline
+from shared.deadline import BrokerUnavailableError, within_deadline
 from shared.task_status import read_status
 
 

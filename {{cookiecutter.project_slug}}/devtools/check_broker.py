@@ -4,7 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 from devtools.run_file import RUN_FILE
-from shared.brokers import DEFAULT_PORTS
+from shared.brokers import BROKERS
 from shared.environment import load
 from shared.settings import CelerySettings
 
@@ -16,7 +16,7 @@ def main() -> None:
         SystemExit: nobody listens there.
     """
     url = urlsplit(load(CelerySettings).broker_url)
-    address = (url.hostname or "127.0.0.1", url.port or DEFAULT_PORTS[url.scheme])
+    address = (url.hostname or "127.0.0.1", url.port or BROKERS[url.scheme].default_port)
     try:
         socket.create_connection(address, 2).close()
     except OSError:

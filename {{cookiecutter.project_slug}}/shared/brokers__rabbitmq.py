@@ -4,17 +4,18 @@ https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/rabbitmq
 """
 
 import ssl
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from celery import Celery
 from kombu import Exchange
 
-from shared.dead_letters import DeadLetters
+from shared.broker import Broker
 from shared.layout import PROJECT
+from shared.publishing import publish_by_celery, publish_by_celery_async
 from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
 from shared.redis_broker import redis_broker
+from shared.redis_publisher import publish, publish_async
 from shared.settings import CelerySettings, Role, all_queues
 from shared.tls import ca_file
 from shared.unclaimed import collect_unclaimed
@@ -86,18 +87,8 @@ def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
     }
 
 
+RABBITMQ = Broker(rabbitmq_broker, 5672, collect_dead, publish_by_celery, publish_by_celery_async, batch=50)
+REDIS = Broker(redis_broker, 6379, collect_unclaimed, publish, publish_async, batch=250)
+
 # By the scheme of CELERY_BROKER_URL; Redis serves where RabbitMQ is not at hand, as on a laptop.
-BROKERS: dict[str, Callable[[CelerySettings, Role], dict[str, Any]]] = {
-    "amqp": rabbitmq_broker,
-    "amqps": rabbitmq_broker,
-    "redis": redis_broker,
-    "rediss": redis_broker,
-}
-DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
-# What fetches the messages that the broker itself has put aside.
-COLLECTORS: dict[str, Callable[[Celery, DeadLetters], int]] = {
-    "amqp": collect_dead,
-    "amqps": collect_dead,
-    "redis": collect_unclaimed,
-    "rediss": collect_unclaimed,
-}
+BROKERS = {"amqp": RABBITMQ, "amqps": replace(RABBITMQ, default_port=5671), "redis": REDIS, "rediss": REDIS}

@@ -31,7 +31,7 @@ def broker_configuration(settings: CelerySettings, role: Role) -> dict[str, Any]
         raise SystemExit(
             f"CELERY_BROKER_URL: {scheme or 'no'} URL: begin it with {' or '.join(f'{s}://' for s in BROKERS)}"
         )
-    return BROKERS[scheme](settings, role)
+    return BROKERS[scheme].configure(settings, role)
 
 
 def celery_configuration(settings: CelerySettings, service: Service, role: Role = "sender") -> dict[str, Any]:
@@ -54,7 +54,7 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
         "task_reject_on_worker_lost": True,
         # Bounds the redelivery above by the task's max_retries: a task that always kills its child must end.
         "task_retry_on_worker_lost": True,
-        # Tasks that a worker has reserved are parked when it dies.
+        # What one worker has reserved waits behind its long tasks, while another worker may be free.
         "worker_prefetch_multiplier": settings.celery_worker_prefetch_multiplier,
         "worker_concurrency": settings.celery_worker_concurrency,
         "worker_pool": settings.celery_worker_pool,

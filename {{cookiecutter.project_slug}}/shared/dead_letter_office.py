@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 
-from shared.brokers import COLLECTORS
+from shared.brokers import BROKERS
 from shared.dead_letters import DeadLetter, DeadLetters, Wanted, open_dead_letters
+from shared.deadline import UNREACHABLE, within_deadline
 from shared.redaction import redact_text
-from shared.sending import UNREACHABLE, within_deadline
 
 CLAIM = 60  # seconds within which nobody else may send the same letter again
 
@@ -35,7 +35,7 @@ class Office:
 
     def collect(self) -> None:
         """Fetch what the broker has put aside by itself; raise whatever its client raises."""
-        COLLECTORS[urlsplit(self.app.conf.broker_url).scheme](self.app, self.letters)
+        BROKERS[urlsplit(self.app.conf.broker_url).scheme].collect(self.app, self.letters)
 
     def find(self, wanted: Wanted | None = None) -> Iterator[DeadLetter]:
         """Yield the letters that are wanted, the newest first."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import current_app
 
-from shared.sending import sender_pool
+from shared.deadline import sender_pool
 
 CHECK_DEADLINE = 1.0  # seconds
 

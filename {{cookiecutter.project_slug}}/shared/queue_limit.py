@@ -11,12 +11,17 @@ from typing import Any
 from celery import Celery
 from kombu import Connection
 
+from shared.deadline import BrokerUnavailableError
 from shared.environment import load
 from shared.settings import CelerySettings
 
 FRESH = 1.0  # seconds
 
-_known: dict[tuple[str, str], tuple[float, int]] = {}  # by broker and queue: when it was asked, and the answer
+_known: dict[tuple[str, str], tuple[float, int]] = {}  # by the broker's URL and queue: when it was asked, the answer
+
+
+class QueueFullError(BrokerUnavailableError):
+    """So many tasks wait in the queue that the sender had better come back later."""
 
 
 @cache
@@ -25,16 +30,44 @@ def queue_limit() -> int:
     return load(CelerySettings).celery_queue_limit
 
 
-def waiting_tasks(app: Celery, queue: str) -> int:
-    """Return how many tasks wait in ``queue``, as of a moment ago; 0 while the broker does not answer."""
-    key = (str(app.conf.broker_url), queue)
-    asked, waiting = _known.get(key, (-FRESH, 0))
+def must_ask(broker: str, queue: str) -> bool:
+    """Return whether it is time to ask how many tasks wait in ``queue``; then whoever called asks, and no other."""
+    if not queue_limit():
+        return False
+    asked, waiting = _known.get((broker, queue), (-FRESH, 0))
     now = monotonic()
-    if now - asked >= FRESH:
-        _known[key] = (now, waiting)  # what other threads go by meanwhile
-        waiting = _ask(app, queue)
-        _known[key] = (now, waiting)
-    return waiting
+    if now - asked < FRESH:
+        return False
+    _known[broker, queue] = (now, waiting)  # what others go by meanwhile
+    return True
+
+
+def note_waiting(broker: str, queue: str, waiting: int) -> None:
+    """Note the answer."""
+    _known[broker, queue] = (monotonic(), waiting)
+
+
+def refuse_if_full(broker: str, queue: str) -> None:
+    """Refuse to send to a queue that is full, as of a moment ago.
+
+    Raises:
+        QueueFullError: it holds ``queue_limit()`` tasks or more.
+    """
+    limit = queue_limit()
+    if limit and _known.get((broker, queue), (0.0, 0))[1] >= limit:
+        raise QueueFullError(f"{queue} holds {limit} tasks or more already (CELERY_QUEUE_LIMIT)")
+
+
+def check_room(app: Celery, queue: str) -> None:
+    """Ask if it is time to, and refuse to send to a queue that is full; it is not while the broker does not answer.
+
+    Raises:
+        QueueFullError: it holds ``queue_limit()`` tasks or more.
+    """
+    broker = str(app.conf.broker_url)
+    if must_ask(broker, queue):
+        note_waiting(broker, queue, _ask(app, queue))
+    refuse_if_full(broker, queue)
 
 
 def _ask(app: Celery, queue: str) -> int:

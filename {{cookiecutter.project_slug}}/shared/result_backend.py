@@ -20,6 +20,9 @@ class Backend(RedisBackend):
     always_retry: bool
     _store_result: Any
 
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Subscribe to nothing when a task is sent; whoever waits for a result subscribes then."""
+
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **options: Any) -> Any:
         """Keep a task's state. That it has begun is tried once, what became of it several times.
 

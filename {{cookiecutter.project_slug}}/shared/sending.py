@@ -1,102 +1,44 @@
 """Send a task to whichever service owns it, with a bound on how long that may take.
 
 Celery's own ``delay`` blocks while the broker is away: for seconds if it refuses, without end if it is frozen. Here
-the message is published by a thread of a small pool, and the caller waits for it no longer than ``DEADLINE``.
+the caller waits no longer than ``DEADLINE`` (``shared/deadline.py``).
 """
 
 import asyncio
-import os
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from celery import current_app, current_task
 from celery.utils.log import get_logger
-from kombu.exceptions import KombuError
 from pydantic import BaseModel
-from redis.exceptions import RedisError
 
+from shared.broker import Broker
+from shared.brokers import BROKERS
 from shared.database import Database, any_database, open_database
+from shared.deadline import DEADLINE, BrokerUnavailableError
 from shared.idempotency import HEADER, MAX_KEY_LENGTH
 from shared.outbox import Message, UnsendableError, relay, write_down
-from shared.payloads import check_size, shown_arguments
-from shared.queue_limit import queue_limit, waiting_tasks
-from shared.task_status import forget_task, note_task
+from shared.payloads import check_size
+from shared.publishing import facts, send_by_celery
+from shared.queue_limit import QueueFullError
 from shared.tasks import refuse_long_delay
 
-DEADLINE = 1.5  # seconds
-
-# What a broker or a result backend that is away makes their clients raise; Celery adds RuntimeError.
-UNREACHABLE = (KombuError, RedisError, OSError, RuntimeError)
-
 Payload = TypeVar("Payload", bound=BaseModel)
-Result = TypeVar("Result")
-
 logger = get_logger(__name__)
 
-_threads: ThreadPoolExecutor | None = None
 
+class PartlySentError(BrokerUnavailableError):
+    """Some of many tasks were sent, and the rest was not; ``task_ids`` are those of the tasks that were sent."""
 
-class BrokerUnavailableError(RuntimeError):
-    """The task could not be handed to the broker in time; the HTTP answer to this is 503."""
-
-
-class QueueFullError(BrokerUnavailableError):
-    """So many tasks wait in the queue that the sender had better come back later."""
-
-
-def sender_pool() -> ThreadPoolExecutor:
-    """Return the threads that talk to the broker; waiting there, they take none that answer other requests."""
-    global _threads
-    if _threads is None:
-        _threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="sender")
-    return _threads
-
-
-def _forget_pool() -> None:
-    global _threads
-    _threads = None
-
-
-os.register_at_fork(after_in_child=_forget_pool)
-
-
-def within_deadline(call: Callable[[], Result]) -> Result:
-    """Run ``call`` in a thread and return what it returns.
-
-    Raises:
-        BrokerUnavailableError: it raised, or took longer than ``DEADLINE`` seconds.
-    """
-    future = sender_pool().submit(call)
-    try:
-        return future.result(DEADLINE)
-    except QueueFullError:
-        raise
-    except UNREACHABLE as error:
-        raise _unavailable(future, error) from error
-
-
-async def within_deadline_async(call: Callable[[], Result]) -> Result:
-    """Do the same as ``within_deadline`` without blocking the event loop."""
-    future = sender_pool().submit(call)
-    try:
-        return await asyncio.wait_for(asyncio.wrap_future(future), DEADLINE)
-    except QueueFullError:
-        raise
-    except UNREACHABLE as error:
-        raise _unavailable(future, error) from error
-
-
-def _unavailable(future: "Future[Any]", error: BaseException) -> BrokerUnavailableError:
-    if isinstance(error, TimeoutError) and not future.done():
-        future.cancel()
-        return BrokerUnavailableError(f"no answer within {DEADLINE} s")
-    # Celery says on several lines what the first sentence says.
-    return BrokerUnavailableError(" ".join(str(error).split()).partition(". ")[0] or type(error).__name__)
+    def __init__(self, problem: BrokerUnavailableError, task_ids: list[str], total: int) -> None:
+        super().__init__(f"{len(task_ids)} of {total} tasks were sent: {problem}")
+        self.task_ids = task_ids
 
 
 @dataclass(frozen=True)
@@ -150,13 +92,7 @@ class Contract(Generic[Payload]):
             ValueError: ``countdown`` or ``eta`` lies too far ahead, or the key is too long.
         """
         message = self._message(payload, task_id, countdown, eta, idempotency_key)
-        publish = partial(publish_message, _app(), message)
-        if self.outbox and (database := any_database()):
-            _send_through_outbox(database, message)
-        elif database := open_database():
-            database.after_commit(partial(_send_now, publish))
-        else:
-            _send_now(publish)
+        self._hand_over([message])
         return str(message["task_id"])
 
     async def send_async(
@@ -173,7 +109,40 @@ class Contract(Generic[Payload]):
             send = partial(self.send, task_id=task_id, countdown=countdown, eta=eta, idempotency_key=idempotency_key)
             return await asyncio.to_thread(send, payload)
         message = self._message(payload, task_id, countdown, eta, idempotency_key)
-        return await within_deadline_async(partial(publish_message, _app(), message))
+        await publish_async(_app(), [message])
+        return str(message["task_id"])
+
+    def send_many(self, payloads: Iterable[Payload], *, countdown: float | None = None) -> list[str]:
+        """Send a task for each of ``payloads``, hundreds in one round trip, and return their ids.
+
+        What ``send`` says holds here, too; its deadline is that of each round trip.
+
+        Raises:
+            PartlySentError: some were sent, the rest was not; it is a ``BrokerUnavailableError``, too. After any other
+                error, none was.
+        """
+        messages = self._messages(payloads, countdown)
+        self._hand_over(messages)
+        return [str(message["task_id"]) for message in messages]
+
+    async def send_many_async(self, payloads: Iterable[Payload], *, countdown: float | None = None) -> list[str]:
+        """Do the same as ``send_many`` without blocking the event loop."""
+        if self.outbox or open_database():
+            return await asyncio.to_thread(self.send_many, payloads, countdown=countdown)
+        messages = self._messages(payloads, countdown)
+        await publish_async(_app(), messages)
+        return [str(message["task_id"]) for message in messages]
+
+    def _messages(self, payloads: Iterable[Payload], countdown: float | None) -> list[Message]:
+        return [self._message(payload, None, countdown, None, None) for payload in payloads]
+
+    def _hand_over(self, messages: Sequence[Message]) -> None:
+        if self.outbox and (database := any_database()):
+            _send_through_outbox(database, messages)
+        elif database := open_database():
+            database.after_commit(partial(_send_now, messages))
+        else:
+            _send_now(messages)
 
     def _message(
         self,
@@ -184,7 +153,8 @@ class Contract(Generic[Payload]):
         idempotency_key: str | None,
     ) -> Message:
         """Return the task as data that JSON can hold."""
-        refuse_long_delay(_app(), countdown, eta)
+        if countdown is not None or eta is not None:
+            refuse_long_delay(_app(), countdown, eta)
         if countdown is not None:
             eta = datetime.now(UTC) + timedelta(seconds=countdown)
         key = idempotency_key or (self.key(payload) if self.key else None)
@@ -211,37 +181,63 @@ def _app() -> Any:
     return current_app._get_current_object()  # type: ignore[attr-defined]
 
 
-def _send_now(publish: Callable[[], str]) -> str:
-    # Nobody waits for an answer in a worker, where Celery also has to know which task this one came from.
-    return publish() if current_task else within_deadline(publish)
+def _send_now(messages: Sequence[Message]) -> None:
+    app = _app()
+    if not current_task:
+        publish(app, messages)
+        return
+    # Nobody waits for an answer in a worker, where Celery also has to know which task this one came from; and a task
+    # is not stopped half way by a full queue.
+    for message in messages:
+        send_by_celery(app, message)
 
 
-def publish_message(app: Any, message: Message) -> str:
-    """Send what ``Contract.send`` has prepared, however long the broker takes, and return the task's id.
+def _broker(app: Any) -> Broker:
+    return BROKERS[urlsplit(facts(app).broker_url).scheme]
+
+
+@contextmanager
+def _in_batches(broker: Broker, messages: Sequence[Message]) -> Iterator[Iterator[Sequence[Message]]]:
+    """Hand out what is sent at once, part by part; an error then tells which parts were sent before."""
+    begun = 0
+
+    def parts() -> Iterator[Sequence[Message]]:
+        nonlocal begun
+        for begun in range(0, len(messages), broker.batch):
+            yield messages[begun : begun + broker.batch]
+
+    try:
+        yield parts()
+    except BrokerUnavailableError as error:
+        if not begun:
+            raise
+        raise PartlySentError(error, [str(each["task_id"]) for each in messages[:begun]], len(messages)) from error
+
+
+def publish(app: Any, messages: Sequence[Message]) -> None:
+    """Send what contracts have prepared, each part of many within ``DEADLINE``.
 
     Raises:
-        QueueFullError: too many tasks wait in the queue; not raised within a task, which is not stopped half way.
+        BrokerUnavailableError: the broker did not take everything in time.
     """
-    limit = 0 if current_task else queue_limit()
-    if limit and waiting_tasks(app, message["queue"]) >= limit:
-        raise QueueFullError(f"{message['queue']} holds {limit} tasks or more already (CELERY_QUEUE_LIMIT)")
-    task_id, keeps_result = message["task_id"], not message["ignore_result"]
-    eta = datetime.fromisoformat(message["eta"]) if message["eta"] else None
-    # Noted before it is sent: a worker may be done before this thread gets to run again.
-    if keeps_result:
-        note_task(app, task_id)
-    try:
-        app.send_task(**{**message, "eta": eta}, **shown_arguments((), message["kwargs"]))
-    except Exception:
-        if keeps_result:
-            forget_task(app, task_id)
-        raise
-    return str(task_id)
+    broker = _broker(app)
+    with _in_batches(broker, messages) as parts:
+        for part in parts:
+            broker.publish(app, part)
 
 
-def _send_through_outbox(database: Database, message: Message) -> None:
+async def publish_async(app: Any, messages: Sequence[Message]) -> None:
+    """Do the same without blocking the event loop."""
+    broker = _broker(app)
+    with _in_batches(broker, messages) as parts:
+        for part in parts:
+            await broker.publish_async(app, part)
+
+
+def _send_through_outbox(database: Database, messages: Sequence[Message]) -> None:
     with database.transaction():
-        write_down(database, message)
+        for message in messages:
+            write_down(database, message)
         database.after_commit(partial(_empty_outbox, database, _app()))
 
 
@@ -266,10 +262,10 @@ def relay_outbox(database: Database, app: Any = None, *, seconds: float = float(
     """
     celery_app = app or _app()
 
-    def publish(message: Message) -> None:
+    def send(message: Message) -> None:
         try:
-            within_deadline(partial(publish_message, celery_app, message))
+            publish(celery_app, [message])
         except QueueFullError as error:  # which must not hold up what is for other queues
             raise UnsendableError(str(error)) from error
 
-    return relay(database, publish, unavailable=BrokerUnavailableError, seconds=seconds)
+    return relay(database, send, unavailable=BrokerUnavailableError, seconds=seconds)

@@ -42,6 +42,13 @@ class TaskStatus(BaseModel):
     worker: str | None = None
 
 
+def queued_note(app: Celery, task_id: str) -> tuple[bytes, str, int]:
+    """Return what notes in Redis that a task was sent: the key, its value, and for how many seconds."""
+    backend: Any = app.backend
+    meta = {**backend._get_result_meta(None, QUEUED, None, None), "task_id": task_id}
+    return backend.get_key_for_task(task_id), backend.encode(meta), backend.expires
+
+
 def note_task(app: Celery, task_id: str) -> None:
     """Note in the result backend that a task was sent. If the backend is away the task is sent all the same."""
     try:

@@ -5,7 +5,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -18,6 +18,7 @@ from devtools.stack import Stack, running_stack
 from shared import sending
 from shared.celery_settings import celery_configuration
 from shared.database import open_database
+from shared.deadline import BrokerUnavailableError
 from shared.idempotency import HEADER
 from shared.layout import SERVICES
 from shared.sending import Contract
@@ -90,8 +91,14 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     async def send_async(contract: Contract[Any], payload: Any, **options: Any) -> str:
         return send(contract, payload, **options)
 
-    monkeypatch.setattr(Contract, "send", send)
-    monkeypatch.setattr(Contract, "send_async", send_async)
+    def send_many(contract: Contract[Any], payloads: Iterable[Any], **options: Any) -> list[str]:
+        return [send(contract, payload, **options) for payload in payloads]
+
+    async def send_many_async(contract: Contract[Any], payloads: Iterable[Any], **options: Any) -> list[str]:
+        return send_many(contract, payloads, **options)
+
+    for replacement in (send, send_async, send_many, send_many_async):
+        monkeypatch.setattr(Contract, replacement.__name__, replacement)
 
 
 @pytest.fixture(scope="session")
@@ -128,11 +135,11 @@ def sender(broker: Stack) -> Iterator[Celery]:
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let every message of this process's contracts meet what it meets without a broker."""
 
-    def fail(*_: object) -> str:
-        raise OSError("Connection refused")
+    def fail(*_: object) -> None:
+        raise BrokerUnavailableError("Connection refused")
 
     with monkeypatch.context() as context:
-        context.setattr(sending, "publish_message", fail)
+        context.setattr(sending, "publish", fail)
         yield
 
 

@@ -93,7 +93,19 @@ def test_broker_that_is_frozen(services: Stack, service: WebService, redis_port:
         with frozen(int(found.stdout.split()[0])):
             assert_unavailable(services, service, ["broker", "result backend"])
             assert_others_are_answered(services, service)
+            assert_crowd_is_answered(services, service)
         wait_until_accepted(services, service)
+
+
+def assert_crowd_is_answered(services: Stack, service: WebService) -> None:
+    """More requests than the process has threads are all answered in time: they do not wait one after the other."""
+    with (
+        httpx.Client(base_url=service.address(services.environment), timeout=30) as client,
+        ThreadPoolExecutor(16) as pool,
+    ):
+        for response in pool.map(lambda _: client.post(PING), range(16)):
+            assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE, response.text
+            assert response.elapsed.total_seconds() < LIMIT
 
 
 def assert_others_are_answered(services: Stack, service: WebService) -> None:

@@ -24,9 +24,9 @@ from devtools.stack import ROOT, Stack
 from shared import dead_letters
 from shared.dead_letter_office import NotReplayableError, Office
 from shared.dead_letters import DeadLetter, DeadLetters, Wanted, dead_letter, keep_or_log
+from shared.deadline import BrokerUnavailableError
 from shared.failed_tasks import reason_for
 from shared.layout import PROJECT, queue_names
-from shared.sending import BrokerUnavailableError
 from tests.conftest import sender_for
 
 QUEUE = queue_names()[0]

@@ -21,6 +21,7 @@ def test_is_off_without_the_fixture() -> None:
 @pytest.mark.parametrize("queue", queue_names())
 def test_contracts_run_here(eager: None, queue: str) -> None:
     assert PINGS[queue].send(Ping(), task_id="chosen") == "chosen"
+    assert len(PINGS[queue].send_many([Ping(), Ping()])) == 2
 
 
 def test_errors_come_out(eager: None) -> None:

@@ -156,11 +156,11 @@ from importlib import import_module
 import_module({app!r}).celery_app.loader.import_default_modules()
 from shared import sending
 from shared.database import any_database
-send = sending.publish_message
+send = sending.publish
 def send_and_die(*arguments):
     send(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
-sending.publish_message = send_and_die
+sending.publish = send_and_die
 sending.relay_outbox(any_database())
 """
 

@@ -22,8 +22,9 @@ from honcho.environ import parse
 from devtools.servers import stop_group, tail
 from devtools.stack import ROOT, Stack, procfile, run_release, with_own_python
 from shared.celery_settings import celery_configuration
+from shared.deadline import DEADLINE, BrokerUnavailableError
 from shared.layout import SERVICES
-from shared.sending import DEADLINE, BrokerUnavailableError, Contract
+from shared.sending import Contract
 from shared.settings import CelerySettings, known_variables
 from tests.chaos.breakages import Breakage
 from tests.chaos.brokers import BROKERS

@@ -13,8 +13,9 @@ from backend.platform.models import Report
 from config.transactions import database
 from shared import contracts
 from shared.contracts import PINGS, Ping
+from shared.deadline import BrokerUnavailableError
 from shared.layout import queue_of_task
-from shared.sending import BrokerUnavailableError, Contract
+from shared.sending import Contract
 from shared.task_status import read_status
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,9 +18,9 @@ from app.delivery.models import IdempotencyKey, OutboxMessage
 from app.main import app
 from devtools.stack import Stack
 from shared.contracts import PINGS, Ping, ScoreText
+from shared.deadline import BrokerUnavailableError
 from shared.layout import queue_of_task
 from shared.outbox import relay, write_down
-from shared.sending import BrokerUnavailableError
 from shared.task_status import read_status
 
 QUEUE = queue_of_task(tasks.ping.name) or ""

@@ -1,0 +1,32 @@
+"""What the project has to know about a kind of broker."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+
+from shared.dead_letters import DeadLetters
+from shared.outbox import Message
+from shared.settings import CelerySettings, Role
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A kind of broker; ``shared/brokers.py`` lists those that can be used.
+
+    Attributes:
+        configure: returns the part of Celery's configuration that only holds for it.
+        default_port: where it listens.
+        collect: fetches the messages that the broker itself has put aside.
+        publish: sends messages, or raises ``BrokerUnavailableError`` in time.
+        publish_async: the same without blocking the event loop.
+        batch: how many messages may be sent at once, all of them or none where the broker can do that.
+    """
+
+    configure: Callable[[CelerySettings, Role], dict[str, Any]]
+    default_port: int
+    collect: Callable[[Celery, DeadLetters], int]
+    publish: Callable[[Celery, Sequence[Message]], None]
+    publish_async: Callable[[Celery, Sequence[Message]], Awaitable[None]]
+    batch: int
