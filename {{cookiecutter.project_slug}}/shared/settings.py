@@ -25,7 +25,7 @@ Pool = Literal["prefork", "threads", "gevent", "solo"]
 SHORTEST_LEASE = 2  # seconds
 
 # Read by the launchers in shared/commands for one queue, before the variable without the queue's name.
-PER_QUEUE = ("CELERY_WORKER_CONCURRENCY", "CELERY_WORKER_POOL")
+PER_QUEUE = ("CELERY_WORKER_CONCURRENCY", "CELERY_WORKER_POOL", "CELERY_WORKER_PREFETCH_MULTIPLIER")
 
 
 class CelerySettings(DeploymentSettings):

@@ -102,13 +102,15 @@ def test_variable_that_nothing_reads_is_reported_with_the_nearest_name() -> None
     ]
 
 
-def test_one_queue_may_have_its_own_concurrency_and_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_queue_may_have_its_own_concurrency_pool_and_prefetch(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = QUEUES[-1]
     monkeypatch.setenv("CELERY_WORKER_CONCURRENCY", "8")
     monkeypatch.setenv("CELERY_WORKER_POOL", "prefork")
     assert worker_settings(queue).celery_worker_concurrency == 8
     monkeypatch.setenv(f"CELERY_WORKER_CONCURRENCY_{queue.identifier.upper()}", "1")
     monkeypatch.setenv(f"CELERY_WORKER_POOL_{queue.identifier.upper()}", "solo")
+    monkeypatch.setenv(f"CELERY_WORKER_PREFETCH_MULTIPLIER_{queue.identifier.upper()}", "4")
+    assert worker_settings(queue).celery_worker_prefetch_multiplier == 4
     assert worker_settings(queue).celery_worker_concurrency == 1
     assert worker_settings(queue).celery_worker_pool == "solo"
 

@@ -31,6 +31,7 @@ def worker_arguments(queue: Queue) -> list[str]:
     arguments = ["-A", queue.worker_app, "worker"]
     arguments += ["--queues", ",".join(consumed_queues(queue.name)), "--hostname", f"{queue.name}@%h"]
     arguments += ["--loglevel", settings.celery_worker_loglevel, "--pool", settings.celery_worker_pool]
+    arguments += ["--prefetch-multiplier", str(settings.celery_worker_prefetch_multiplier)]
     return [*arguments, "--concurrency", str(settings.celery_worker_concurrency)]
 
 
