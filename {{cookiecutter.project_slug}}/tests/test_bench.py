@@ -13,7 +13,7 @@ import pytest
 
 from devtools.bench.figures import Column, Part, Ratio, rounds
 from devtools.bench.picture import picture
-from devtools.bench.report import as_data, table
+from devtools.bench.report import as_data, markdown, table
 from devtools.stack import ROOT
 
 
@@ -49,6 +49,22 @@ def test_table_shows_medians_and_ratios_with_their_spread(part: Part) -> None:
             "eat           CPU, us  p99, ms        CPU, ratio",
             "stock             200      1.2                 -",
             "this project       80        -  0.50 (0.40-0.60)",
+        ]
+    )
+
+
+def test_table_may_end_in_notes_also_as_markdown(part: Part) -> None:
+    part.notes, part.notes_title = {"this project": "nothing"}, "gives up"
+    assert [line.rpartition("  ")[2] for line in table(part).splitlines()[1:]] == ["gives up", "-", "nothing"]
+    assert markdown(part) == "\n".join(
+        [
+            "Eating <quickly>:",
+            "",
+            "| eat | CPU, us | p99, ms | CPU, ratio | gives up |",
+            "| --- | --: | --: | --: | --- |",
+            "| stock | 200 | 1.2 | - | - |",
+            "| this project | 80 | - | 0.50 (0.40-0.60) | nothing |",
+            "",
         ]
     )
 

@@ -52,6 +52,7 @@ class Part:
         columns: the figures.
         ratios: those of them that are compared.
         baselines: with what a variant is compared: by default with the first one.
+        notes: a remark on a variant, under ``notes_title``.
     """
 
     name: str
@@ -59,6 +60,8 @@ class Part:
     columns: tuple[Column, ...]
     ratios: tuple[str, ...]
     baselines: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    notes_title: str = ""
     samples: list[Sample] = field(default_factory=list)
 
     def add(self, variant: str, number: int, **figures: float) -> None:

@@ -54,6 +54,13 @@ class Ground:
     _started: int = 0
     _names: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def broker_is_redis(self) -> bool:
+        """Whether this project's broker is Redis or Valkey."""
+        return (self.stack.environment.get("CELERY_BROKER_URL") or self.stack.environment["REDIS_URL"]).startswith(
+            "redis"
+        )
+
     def environment(self, *, project: bool) -> dict[str, str]:
         """Return what a process gets in addition; a baseline must not see what the project's variables say."""
         # Celery itself reads variables of these names.

@@ -22,23 +22,49 @@ def _ratio(part: Part, variant: str, figure: str) -> str:
     return NONE if part.baseline(variant) == variant else str(part.ratio(variant, figure) or NONE)
 
 
-def _row(part: Part, variant: str) -> list[str]:
-    cells = [_cell(part.middle(variant, column.name), column) for column in part.columns]
-    return [variant, *cells, *(_ratio(part, variant, figure) for figure in part.ratios)]
+def _rows(part: Part) -> list[list[str]]:
+    """Return the medians of a part, and beside them the ratios and their spread; the first row has the titles."""
+    titles = [part.name, *(column.title for column in part.columns), *(f"{figure}, ratio" for figure in part.ratios)]
+    rows = [titles]
+    for variant in part.variants():
+        cells = [_cell(part.middle(variant, column.name), column) for column in part.columns]
+        rows.append([variant, *cells, *(_ratio(part, variant, figure) for figure in part.ratios)])
+    return rows
+
+
+def _notes(part: Part) -> list[list[str]]:
+    """Return what stands at the end of each row."""
+    return [[note] for note in (part.notes_title, *(part.notes.get(name, NONE) for name in part.variants()))]
 
 
 def table(part: Part) -> str:
-    """Return the medians of a part as text with aligned columns, and beside them the ratios and their spread."""
-    rows = [
-        [part.name, *(column.title for column in part.columns), *(f"{figure}, ratio" for figure in part.ratios)],
-        *(_row(part, variant) for variant in part.variants()),
-    ]
+    """Return a part as text with aligned columns."""
+    rows = _rows(part)
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *(map(str.rjust, row[1:], widths[1:]))]).rstrip()  # type: ignore[arg-type]
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])  # type: ignore[arg-type]
         for row in rows
     ]
-    return "\n".join([part.title, *lines])
+    if part.notes_title:
+        lines = [f"{line}  {note}" for line, [note] in zip(lines, _notes(part), strict=True)]
+    return "\n".join([part.title, *map(str.rstrip, lines)])
+
+
+def markdown(part: Part) -> str:
+    """Return a part as a table of a Markdown page."""
+    rows = _rows(part)
+    rules = ["---", *["--:"] * (len(rows[0]) - 1)]
+    if part.notes_title:
+        rows = [[*row, *note] for row, note in zip(rows, _notes(part), strict=True)]
+        rules.append("---")
+    lines = [f"| {' | '.join(row)} |" for row in (rows[0], rules, *rows[1:])]
+    return "\n".join([f"{part.title}:", "", *lines, ""])
+
+
+def write_markdown(file: Path, parts: Iterable[Part], about: dict[str, Any]) -> None:
+    """Write the tables into ``file``, with what was measured on."""
+    on = ", ".join(f"{name} {value}" for name, value in about.items())
+    file.write_text("\n".join([f"Measured on: {on}.", "", *map(markdown, parts)]))
 
 
 def machine() -> dict[str, Any]:

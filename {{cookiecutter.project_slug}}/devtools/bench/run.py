@@ -7,25 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from devtools.bench import consume, endpoint, growth, send, start
+from devtools.bench import consume, endpoint, growth, send, settings, start
 from devtools.bench.figures import Part
 from devtools.bench.ground import Ground, open_ground
 from devtools.bench.picture import write_picture
-from devtools.bench.report import machine, table, write_json
+from devtools.bench.report import machine, table, write_json, write_markdown
 from devtools.bench.sending_processes import Senders
 
 FEWEST_TASKS, MOST_TASKS = 50, 100_000
 
 Run = Callable[[Ground, Senders, float], Part]
 
-# Each part with the seconds that it may take about, and those with --quick; with 0 it is left out there.
+# Each part with the seconds that it may take about, and those with --quick; with 0 it is left out there unless named.
 PARTS: dict[str, tuple[Run, float, float]] = {
     consume.NAME: (consume.run, 110, 18),
     send.NAME: (send.run, 25, 6),
     endpoint.NAME: (endpoint.run, 45, 14),
     start.NAME: (start.run, 40, 10),
     growth.NAME: (growth.run, 60, 0),
+    settings.NAME: (settings.run, 150, 0),
 }
+ONLY_IF_NAMED = {settings.NAME}
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,6 +68,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer tasks and rounds: one minute")
     parser.add_argument("--tasks", type=task_count, help="how many each worker runs in a round of `consume`")
     parser.add_argument("--json", type=output, metavar="FILE", help="write all rounds into this file")
+    parser.add_argument("--markdown", type=output, metavar="FILE", help="write the tables into this file")
     parser.add_argument("--svg", type=output, metavar="FILE", help="draw the ratios into this file")
     return parser.parse_args(given)
 
@@ -78,7 +81,10 @@ def main(given: list[str]) -> None:
     def say(line: str) -> None:
         print(f"{time.monotonic() - started:6.0f} s  {line}", flush=True)
 
-    chosen = options.only or [name for name, (_, _, quick) in PARTS.items() if quick or not options.quick]
+    usual = [
+        name for name, (_, _, quick) in PARTS.items() if name not in ONLY_IF_NAMED and (quick or not options.quick)
+    ]
+    chosen = options.only or usual
     say("starting the servers")
     parts = []
     with (
@@ -92,6 +98,8 @@ def main(given: list[str]) -> None:
     print("\nA ratio is to the last row above it that has none, round by round: median (smallest-largest).")
     if options.json:
         write_json(options.json, parts, machine())
+    if options.markdown:
+        write_markdown(options.markdown, parts, machine())
     if options.svg:
         write_picture(options.svg, parts)
 

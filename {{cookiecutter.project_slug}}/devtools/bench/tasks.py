@@ -1,6 +1,11 @@
 """The project's task that does nothing, loaded by the project's own worker: ``--include devtools.bench.tasks``."""
 
-from celery import shared_task
+import json
+import os
+from typing import Any
+
+from celery import current_app, shared_task
+from celery.signals import celeryd_init
 from pydantic import BaseModel
 
 from devtools.bench import marks
@@ -8,6 +13,17 @@ from shared.layout import queue_names
 from shared.sending import Contract
 
 QUEUE = queue_names()[0]
+CHANGES = "BENCH_CHANGES"  # settings of Celery that are changed, as JSON
+
+
+@celeryd_init.connect
+def change_worker(conf: Any, **_: Any) -> None:
+    """Come after the project has configured its worker."""
+    conf.update(json.loads(os.environ.get(CHANGES) or "{}"))
+
+
+# Tasks take some settings over when they are made, which is before that.
+change_worker(current_app.conf)
 
 
 class Mark(BaseModel):
