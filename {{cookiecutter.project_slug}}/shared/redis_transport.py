@@ -110,6 +110,10 @@ class Source:
         self.sent_at = 0.0
         self.wanted = 0  # how many messages the claim may bring
 
+    def forget(self) -> None:
+        """Expect no reply any more, as its connection is gone."""
+        self.sent, self.wanted = "", 0
+
     def ask(self) -> None:
         """Send the next command, unless a reply is still to come."""
         if self.sent or monotonic() < self._resume_at:
@@ -253,12 +257,22 @@ class Channel(OneClient, stock.Channel):
 class Poller(stock.MultiChannelPoller):
     """Kombu's poller, which also polls sources."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.new_sockets: set[int] = set()
+
+    def _register(self, channel: Channel, client: Any, type: str) -> None:
+        super()._register(channel, client, type)
+        self.new_sockets.add(client.connection._sock.fileno())
+
     def _register_BRPOP(self, channel: Channel) -> None:  # noqa: N802
         if not channel.sources:
             super()._register_BRPOP(channel)
         for source in channel.active_sources():
+            if source.sent and source.client.connection.is_connected:
+                continue  # one of many queues, and nothing to do
             if not self._client_registered(channel, source.client, source.type):
-                source.sent = ""
+                source.forget()
                 self._register(channel, source.client, source.type)
             source.ask()
 
@@ -292,6 +306,23 @@ class Poller(stock.MultiChannelPoller):
         return float(channel.connection.brpop_timeout + channel.health_check_interval)
 
 
+class Loop:
+    """The worker's loop, but that a socket is added to it once, and not with two system calls in each of its turns."""
+
+    def __init__(self, hub: Any, new_sockets: set[int]) -> None:
+        self._hub = hub
+        self._new = new_sockets
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._hub, name)
+
+    def add_reader(self, socket: int, *arguments: Any) -> None:
+        """Add a socket that is new, or that the loop has given up; a new one may have the number of an old one."""
+        if socket in self._new or socket not in self._hub.readers:
+            self._hub.add_reader(socket, *arguments)
+            self._new.discard(socket)
+
+
 class Transport(stock.Transport):
     """Kombu's Redis transport with leases."""
 
@@ -300,6 +331,10 @@ class Transport(stock.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = Poller()
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Let the worker's loop read what comes."""
+        super().register_with_event_loop(connection, Loop(loop, self.cycle.new_sockets))
 
 
 def keep_running_tasks(connection: Any) -> None:
