@@ -31,7 +31,11 @@ def leaves_docker_out() -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs Docker where no engine answers, except in CI, where it then fails."""
+    """Keep long tests apart; leave out what needs Docker where no engine answers, but in CI, where it then fails."""
+    # Each process gets a part of the list as it stands, and the last test of a part is not given to another one.
+    if long := [item for item in items if item.get_closest_marker("long")]:
+        items.remove(long[0])
+        items.insert(0, long[0])
     wanted = [item for item in items if item.get_closest_marker("docker")]
     if wanted and leaves_docker_out():
         items[:] = [item for item in items if item not in wanted]

@@ -18,7 +18,10 @@ NAMED_PROJECTS = {"default": PYTHON, "fastapi-rabbitmq-file": OTHER_PYTHON}
 FURTHER_PROJECTS = {"django-database": OTHER_PYTHON, "one-shared-queue": PYTHON}
 
 # What they say is the same whatever the scheduler and the layout are.
-INDEPENDENT = ("backpressure", "idempotency", "leases", "message_security", "redaction", "tls", "worker_stop")
+INDEPENDENT = (
+    *("backpressure", "bench", "idempotency", "leases", "message_security", "publishing", "redaction", "tls"),
+    *("worker_start", "worker_stop"),
+)
 WITHOUT_INDEPENDENT = " ".join(f"--ignore=tests/test_{name}.py" for name in INDEPENDENT)
 
 
@@ -66,6 +69,7 @@ def fresh(bake: Bake, tmp_path: Path) -> Any:
     return render
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMED_PROJECTS)
 def test_named_project_passes_its_own_checks_and_tests(name: str, fresh: Any) -> None:
     """PARITY A1-A3, B1, B2: the tests of the rendered projects name the rows."""

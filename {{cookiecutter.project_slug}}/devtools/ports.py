@@ -1,6 +1,10 @@
 """Ports that are free on this machine."""
 
 import socket
+from secrets import randbelow
+
+# Below those that systems give to clients: a server that is started again would now and then find its port taken.
+LOWEST, HIGHEST = 20_000, 32_000
 
 
 def is_free(port: int) -> bool:
@@ -15,10 +19,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that the system chose."""
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        return int(candidate.getsockname()[1])
+    """Return a port on which nobody listens, another one each time."""
+    while not is_free(port := LOWEST + randbelow(HIGHEST - LOWEST)):
+        pass
+    return port
 
 
 def settle_ports(environment: dict[str, str], *, keep_usual: bool) -> dict[str, str]:
