@@ -11,6 +11,7 @@ from typing import Any
 from devtools.bench.figures import Column, Part
 
 NONE = "-"
+READ_RATIOS = "A ratio is to the last row above it that has none, round by round: median (smallest-largest)."
 
 
 def _cell(value: float | None, column: Column) -> str:
@@ -62,9 +63,11 @@ def markdown(part: Part) -> str:
 
 
 def write_markdown(file: Path, parts: Iterable[Part], about: dict[str, Any]) -> None:
-    """Write the tables into ``file``, with what was measured on."""
+    """Write a page with the tables into ``file``."""
     on = ", ".join(f"{name} {value}" for name, value in about.items())
-    file.write_text("\n".join([f"Measured on: {on}.", "", *map(markdown, parts)]))
+    file.write_text(
+        "\n".join(["# Figures of `make bench`", "", f"Measured on: {on}. {READ_RATIOS}", "", *map(markdown, parts)])
+    )
 
 
 def machine() -> dict[str, Any]:

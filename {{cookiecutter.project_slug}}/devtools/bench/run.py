@@ -11,7 +11,7 @@ from devtools.bench import consume, endpoint, growth, send, settings, start
 from devtools.bench.figures import Part
 from devtools.bench.ground import Ground, open_ground
 from devtools.bench.picture import write_picture
-from devtools.bench.report import machine, table, write_json, write_markdown
+from devtools.bench.report import READ_RATIOS, machine, table, write_json, write_markdown
 from devtools.bench.sending_processes import Senders
 
 FEWEST_TASKS, MOST_TASKS = 50, 100_000
@@ -95,7 +95,7 @@ def main(given: list[str]) -> None:
             run, seconds, quick_seconds = PARTS[name]
             parts.append(run(ground, senders, (quick_seconds or seconds) if options.quick else seconds))
     print("\n" + "\n\n".join(map(table, parts)))
-    print("\nA ratio is to the last row above it that has none, round by round: median (smallest-largest).")
+    print(f"\n{READ_RATIOS}")
     if options.json:
         write_json(options.json, parts, machine())
     if options.markdown:
