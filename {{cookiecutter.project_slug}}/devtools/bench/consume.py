@@ -37,14 +37,7 @@ def measure(ground: Ground, senders: Senders, worker: Worker, process: Process, 
         before, began = ground.cpu(process.pid), time.monotonic()
     workers.wait_for_tasks(ground, worker, count)
     used, took = ground.cpu(process.pid) - before, time.monotonic() - began
-    micro = 1e6 / count
-    return {
-        "CPU": (used.main + used.children) * micro,
-        "main process": used.main * micro,
-        "children": used.children * micro,
-        "broker": used.broker * micro,
-        "tasks/s": count / took,
-    }
+    return {**used.for_each(count), "tasks/s": count / took}
 
 
 def run(ground: Ground, senders: Senders, seconds: float) -> Part:

@@ -35,6 +35,16 @@ class Cpu:
         """Return what was used between two moments."""
         return Cpu(self.main - earlier.main, self.children - earlier.children, self.broker - earlier.broker)
 
+    def for_each(self, tasks: int) -> dict[str, float]:
+        """Return the microseconds for each of so many tasks, as the tables show them."""
+        micro = 1e6 / tasks
+        return {
+            "CPU": (self.main + self.children) * micro,
+            "main process": self.main * micro,
+            "children": self.children * micro,
+            "broker": self.broker * micro,
+        }
+
 
 def _seconds(process: psutil.Process) -> float:
     times = process.cpu_times()

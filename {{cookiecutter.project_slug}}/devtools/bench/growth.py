@@ -12,7 +12,6 @@ from shared.sending import Contract
 
 NAME = "growth"
 TASKS = 400  # that are measured
-FIRST = 50  # of many; they are not measured
 BULK = hasattr(Contract, "send_many")
 WAITING = (10, 1_000, 100_000 if BULK else 10_000)
 
@@ -38,36 +37,31 @@ def new_part() -> Part:
 
 
 def measure(ground: Ground, senders: Senders, worker: Worker, process: Process, waiting: int) -> dict[str, float]:
-    """Let a worker run ``TASKS`` tasks while about ``waiting`` of them wait, and return what that has cost."""
-    few = waiting < TASKS
-    if not few:
+    """Let a worker run about ``TASKS`` tasks while ``waiting`` of them wait, and return what that has cost."""
+    return (_of_few if waiting < TASKS else _of_many)(ground, senders, worker, process, waiting)
+
+
+def _of_few(ground: Ground, senders: Senders, worker: Worker, process: Process, waiting: int) -> dict[str, float]:
+    before, parts = ground.cpu(process.pid), TASKS // waiting
+    for _ in range(parts):
         ground.marks.clear()
         with workers.held(process):
             senders.send(worker.sender, waiting)
-        workers.wait_for_tasks(ground, worker, FIRST)
-    before, first = ground.cpu(process.pid), ground.marks.count()
-    if few:
-        for _ in range(TASKS // waiting):
-            ground.marks.clear()
-            with workers.held(process):
-                senders.send(worker.sender, waiting)
-            workers.wait_for_tasks(ground, worker, waiting)
-        done = TASKS // waiting * waiting
-    else:
-        workers.wait_for_tasks(ground, worker, min(first + TASKS, waiting))
-        done = ground.marks.count() - first
-    used = ground.cpu(process.pid) - before
-    if not few:
-        with workers.held(process):
-            senders.purge(worker.sender)
-        time.sleep(0.3)  # for what the worker holds already
-    micro = 1e6 / done
-    return {
-        "CPU": (used.main + used.children) * micro,
-        "main process": used.main * micro,
-        "children": used.children * micro,
-        "broker": used.broker * micro,
-    }
+        workers.wait_for_tasks(ground, worker, waiting)
+    return (ground.cpu(process.pid) - before).for_each(parts * waiting)
+
+
+def _of_many(ground: Ground, senders: Senders, worker: Worker, process: Process, waiting: int) -> dict[str, float]:
+    ground.marks.clear()
+    with workers.held(process):
+        senders.send(worker.sender, waiting)
+        before = ground.cpu(process.pid)
+    workers.wait_for_tasks(ground, worker, TASKS)
+    used, done = ground.cpu(process.pid) - before, ground.marks.count()
+    with workers.held(process):
+        senders.purge(worker.sender)
+    time.sleep(0.3)  # for what the worker holds already
+    return used.for_each(done)
 
 
 def _with_queues(count: int) -> Worker:
@@ -101,5 +95,5 @@ def run(ground: Ground, senders: Senders, seconds: float) -> Part:
     with workers.running(ground, senders, group) as processes:
         for number in rounds(seconds / 2, 1, 9, began):
             for count, worker in zip(many_queues.COUNTS, group, strict=True):
-                note(_queues(count), number, measure(ground, senders, worker, processes[worker], TASKS + FIRST))
+                note(_queues(count), number, measure(ground, senders, worker, processes[worker], TASKS))
     return part
