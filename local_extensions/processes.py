@@ -243,7 +243,8 @@ def _celery_process(layout: Layout, name: str, image: str, command: str, *variab
 
 def _worker_process(layout: Layout, queue: str, owner: str) -> Process:
     suffix = queue.upper().replace("-", "_").replace(".", "_")
-    variables = _passed(*(f"CELERY_WORKER_{option}_{suffix}" for option in ("CONCURRENCY", "POOL")))
+    options = ("CONCURRENCY", "POOL", "PREFETCH_MULTIPLIER")
+    variables = _passed(*(f"CELERY_WORKER_{option}_{suffix}" for option in options))
     image = "combined" if owner == BOTH else owner
     command = f"python -m shared.commands.worker {queue}"
     return _celery_process(layout, f"celery-{queue.replace('.', '-')}", image, command, *variables)

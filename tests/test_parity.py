@@ -86,7 +86,7 @@ ROWS = {
         f"{PROJECT}/test_beat_file.py::test_every_beat_fires_so_run_exactly_one",
     ],
     "C4 queues with their own concurrency and pool": [
-        f"{PROJECT}/test_settings.py::test_one_queue_may_have_its_own_concurrency_and_pool",
+        f"{PROJECT}/test_settings.py::test_one_queue_may_have_its_own_concurrency_pool_and_prefetch",
         f"{PROJECT}/test_workers.py::test_pool_of_one_queue",
     ],
     "D1 a crontab entry in every scheduler": [f"{PROJECT}/test_beat.py::test_crontab_entry_fires_once"],
