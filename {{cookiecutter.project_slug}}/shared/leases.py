@@ -194,6 +194,7 @@ class Leases:
     def acknowledge(self, tag: str) -> None:
         """Forget a message: within the loop's next turn, or at once if none turns; or when the server is back."""
         self._held.pop(tag, None)
+        # Until the server has confirmed it: Celery does not try a second time, and a task that is done would run again.
         self._settlements[tag] = partial(self._run, ACKNOWLEDGE, tag)
         self._done.append(tag)
         if threading.get_ident() != self._loop or monotonic() - self._turned_at > TURN:
@@ -254,7 +255,6 @@ class Leases:
         return self._scripts[script](keys=self._keys, args=arguments)
 
     def _renew_for_ever(self) -> None:
-        # Also what was acknowledged: a task that is done would run again, as Celery does not try a second time.
         pause = threading.Event()
         interval = self._lease / RENEWALS
         in_touch = True

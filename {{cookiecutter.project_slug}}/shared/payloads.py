@@ -53,7 +53,7 @@ def shown_arguments(arguments: Sequence[Any], keywords: Mapping[str, Any], task:
 
 def _show(arguments: Any) -> str:
     text = repr(arguments)
-    return text if len(text) <= SHOWN else saferepr(arguments, SHOWN)  # which cuts well, and takes ten times as long
+    return text if len(text) <= SHOWN else saferepr(arguments, SHOWN)  # which cuts well, and takes much longer
 
 
 def redact_arguments(

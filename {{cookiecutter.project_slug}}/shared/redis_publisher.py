@@ -35,12 +35,7 @@ Command = tuple[Any, ...]
 
 
 def _options(url: str) -> dict[str, Any]:
-    return {
-        "socket_connect_timeout": DEADLINE / 2,
-        "socket_keepalive": True,
-        "client_name": f"{PROJECT}-publisher",
-        **redis_tls(url),
-    }
+    return {"socket_keepalive": True, "client_name": f"{PROJECT}-publisher", **redis_tls(url)}
 
 
 def _in_transaction(commands: Sequence[Command]) -> list[Command]:
@@ -52,7 +47,7 @@ class Line:
 
     def __init__(self, url: str) -> None:
         # Half of the deadline, as there may be two questions: whether the queue is full, and what is to be sent.
-        options = {**_options(url), "socket_timeout": DEADLINE / 2}
+        options = _options(url) | {"socket_timeout": DEADLINE / 2, "socket_connect_timeout": DEADLINE / 2}
         self._pool = ConnectionPool.from_url(url, **options, retry=Retry(NoBackoff(), 0))
         self._idle: deque[Any] = deque()  # connections that await no reply
         self._breaker = Breaker()
@@ -92,7 +87,7 @@ class AsyncLine:
 
     def __init__(self, url: str) -> None:
         # None: there is a deadline for everything together, which also holds while the event loop is busy.
-        options = {**_options(url), "socket_timeout": None, "socket_connect_timeout": None}
+        options = _options(url) | {"socket_timeout": None, "socket_connect_timeout": None}
         self._pool: Any = AsyncConnectionPool.from_url(url, **options, retry=AsyncRetry(NoBackoff(), 0))
         self._connection: Any = None
         self._waiting: deque[tuple[Sequence[Command], asyncio.Future[list[Any]]]] = deque()

@@ -1,6 +1,6 @@
 """A kombu transport for Redis that loses no message when a worker is killed: it leases messages (``shared.leases``).
 
-``CELERY_BROKER_LEASE=0`` goes back to kombu's own transport, which this one only changes where tasks are consumed.
+``CELERY_BROKER_LEASE=0`` goes back to kombu's own transport. This one sends what that sends, over one client a channel.
 """
 
 # mypy: disable-error-code="misc,attr-defined,arg-type,union-attr"
@@ -24,7 +24,8 @@ from shared.redis_channel import OneClient
 
 PAUSE = 1.0  # seconds, after the server has refused a command
 BATCH = 20  # messages that one claim may bring
-AHEAD, SPAN = 4, 0.1  # times the prefetch count; seconds
+AHEAD = 4  # times the prefetch count: so many messages may be unacknowledged while they are done fast
+SPAN = 0.1  # seconds, in which it is counted how many are done
 
 logger = get_logger(__name__)
 
@@ -34,7 +35,7 @@ class QoS(stock.QoS):
 
     As many may be as the prefetch count says, and more while they are done so fast that waiting for each next one would
     cost more than doing it: as many as were acknowledged in the last tenth of a second, up to four times the count. So
-    nothing waits here behind a long task while another worker is free.
+    behind a long task waits at most what was taken while the tasks before it were short.
     """
 
     channel: "Channel"

@@ -8,12 +8,10 @@ from devtools.bench.figures import Column, Part, rounds
 from devtools.bench.ground import Ground, Process
 from devtools.bench.sending_processes import Senders
 from devtools.bench.workers import Worker
-from shared.sending import Contract
 
 NAME = "growth"
 TASKS = 400  # that are measured
-BULK = hasattr(Contract, "send_many")
-WAITING = (10, 1_000, 100_000 if BULK else 10_000)
+WAITING = (10, 1_000, 100_000)
 
 
 def _waiting(count: int) -> str:
@@ -85,7 +83,7 @@ def run(ground: Ground, senders: Senders, seconds: float) -> Part:
         ground.say(f"{NAME}, round {number}: {name:<22}{figures['CPU']:6.0f} us of CPU time a task")
 
     began = time.monotonic()
-    one = replace(workers.PROJECT, sender="contract-many" if BULK else "contract")
+    one = replace(workers.PROJECT, sender="contract-many")
     with workers.running(ground, senders, (one,)) as processes:
         for number in rounds(seconds / 2, 1, 9, began):
             for count in WAITING:

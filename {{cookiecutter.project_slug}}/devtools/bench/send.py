@@ -6,7 +6,6 @@ from statistics import median, quantiles
 from devtools.bench.figures import Column, Part, rounds
 from devtools.bench.ground import Ground
 from devtools.bench.sending_processes import Senders, Sent
-from shared.sending import Contract
 
 NAME = "send"
 CALLS, QUICK_CALLS = 400, 200  # in each round
@@ -48,7 +47,7 @@ def figures_of(sent: Sent, count: int) -> dict[str, float]:
 def run(ground: Ground, senders: Senders, seconds: float) -> Part:
     """Send in every way in turn, round by round."""
     part = new_part()
-    ways = WAYS | (BULK_WAYS if hasattr(Contract, "send_many") else {})
+    ways = WAYS | BULK_WAYS
     began = time.monotonic()
     senders.prepare(ways.values())
     for way in ways.values():
