@@ -9,6 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+class StoppedError(SystemExit, Exception):
+    """Ends a program with one line, as ``SystemExit`` does; a test meets it as an ordinary failure."""
+
+
 def tail(log: Path, lines: int = 15) -> str:
     """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
@@ -44,7 +48,7 @@ def server(
     """Run ``command`` in ``directory`` while the context is open; its output goes to ``server.log`` there.
 
     Raises:
-        SystemExit: it ended, or was not ready after ``patience`` seconds; the message holds the end of its log.
+        StoppedError: it ended, or was not ready after ``patience`` seconds; the message holds the end of its log.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "server.log"
@@ -56,7 +60,7 @@ def server(
         deadline = time.monotonic() + patience
         while not is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"error: {Path(command[0]).name} did not start:\n{tail(log)}")
+                raise StoppedError(f"error: {Path(command[0]).name} did not start:\n{tail(log)}")
             time.sleep(0.02)
         yield process
     finally:

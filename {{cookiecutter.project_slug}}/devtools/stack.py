@@ -16,7 +16,7 @@ from honcho.environ import parse, parse_procfile
 
 from devtools.broker import private_broker
 from devtools.ports import settle_ports
-from devtools.servers import stop_group, tail
+from devtools.servers import StoppedError, stop_group, tail
 from devtools.web_services import WEB_SERVICES, WebService
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,14 +37,14 @@ def run_release(commands: dict[str, str], environment: dict[str, str]) -> None:
     """Take the ``release`` command out of ``commands`` and run it.
 
     Raises:
-        SystemExit: it failed; the message holds what it said.
+        StoppedError: it failed; the message holds what it said.
     """
     if command := commands.pop(RELEASE, None):
         done = subprocess.run(
             command, shell=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         if done.returncode:
-            raise SystemExit(f"error: {command!r} failed:\n{done.stdout}")
+            raise StoppedError(f"error: {command!r} failed:\n{done.stdout}")
 
 
 class Stack:
@@ -99,10 +99,10 @@ class Stack:
         return self._processes.pop(name).wait(patience)
 
     def check(self) -> None:
-        """Raise ``SystemExit`` with the end of its log if a process has ended."""
+        """Raise ``StoppedError`` with the end of its log if a process has ended."""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise SystemExit(f"error: {name} ended with status {process.returncode}:\n{tail(self.log(name))}")
+                raise StoppedError(f"error: {name} ended with status {process.returncode}:\n{tail(self.log(name))}")
 
     def wait_for(
         self, url: str, until: Callable[[dict[str, Any]], bool] = bool, patience: float = 60
@@ -110,7 +110,7 @@ class Stack:
         """Ask ``url`` until it answers 200 with JSON of which ``until`` is true, and return that.
 
         Raises:
-            SystemExit: a process ended meanwhile, or there was no such answer.
+            StoppedError: a process ended meanwhile, or there was no such answer.
         """
         deadline = time.monotonic() + patience
         answer = "nothing"
@@ -124,7 +124,7 @@ class Stack:
             except httpx.TransportError as error:
                 answer = str(error)
             time.sleep(0.05)
-        raise SystemExit(f"error: {url} did not answer within {patience:.0f} s: {answer}")
+        raise StoppedError(f"error: {url} did not answer within {patience:.0f} s: {answer}")
 
     def post(self, service: WebService, path: str, body: dict[str, Any] | None = None) -> str:
         """Send a task through a service and return the URL of its status.
@@ -132,7 +132,7 @@ class Stack:
         On a busy machine a first connection may take longer than a service waits; like any client, this one comes back.
 
         Raises:
-            SystemExit: the service did not accept the task.
+            StoppedError: the service did not accept the task.
         """
         address = service.address(self.environment)
         deadline = time.monotonic() + 30
@@ -141,14 +141,16 @@ class Stack:
             time.sleep(1)
             response = self._http.post(f"{address}{path}", json=body)
         if response.status_code != httpx.codes.ACCEPTED:
-            raise SystemExit(f"error: {service.title} answered {response.status_code} to {path}: {response.text[:300]}")
+            raise StoppedError(
+                f"error: {service.title} answered {response.status_code} to {path}: {response.text[:300]}"
+            )
         return f"{address}{response.json()['status_url']}"
 
     def finished(self, status_url: str, patience: float = 60) -> dict[str, Any]:
         """Ask for a task's status until it has succeeded or failed, and return the status.
 
         Raises:
-            SystemExit: it did neither in time.
+            StoppedError: it did neither in time.
         """
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
@@ -157,7 +159,7 @@ class Stack:
             if status.get("state") in ("succeeded", "failed"):
                 return dict(status)
             time.sleep(0.02)
-        raise SystemExit(f"error: {status_url} is {status.get('state', status)} after {patience:.0f} s")
+        raise StoppedError(f"error: {status_url} is {status.get('state', status)} after {patience:.0f} s")
 
 
 @contextmanager

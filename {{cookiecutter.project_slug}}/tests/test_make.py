@@ -65,6 +65,18 @@ def test_taken_port_is_said_and_another_one_chosen(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == f"port {taken} is taken: ONE_PORT is {ports['ONE_PORT']} this time\n"
 
 
+def test_port_of_one_process_goes_to_no_other() -> None:
+    mine = free_port()
+    ask = (
+        f"from devtools import ports; ports.LOWEST = {mine}; ports.HIGHEST = {mine} + 40\n"
+        "print(*[ports.free_port() for _ in range(20)])"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    theirs = done.stdout.split()
+    assert len(set(theirs)) == 20
+    assert str(mine) not in theirs
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_task_can_be_run_by_hand(service) -> None:  # type: ignore[no-untyped-def]
     done = run("devtools.task", service.ping_task, "")
