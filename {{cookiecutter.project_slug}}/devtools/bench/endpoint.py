@@ -26,11 +26,12 @@ PAUSE = 0.05  # seconds between two looks at the health
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A row of the table: where to ask."""
+    """A row of the table: where to ask, and the process that answers."""
 
     name: str
     port: int
     path: str
+    pid: int
 
 
 def new_part() -> Part:
@@ -39,8 +40,8 @@ def new_part() -> Part:
     return Part(
         NAME,
         f"An endpoint that sends a task, {CLIENTS} clients at once; beside it, the health endpoint",
-        (Column("requests/s"), Column("p99", "ms"), Column("health p99", "ms"), Column("errors")),
-        ("requests/s", "health p99"),
+        (Column("CPU", "us"), Column("requests/s"), Column("p99", "ms"), Column("health p99", "ms"), Column("errors")),
+        ("CPU", "requests/s", "health p99"),
         baselines={name(title): _naive(title) for title in titles for name in (_own, _naive)},
     )
 
@@ -63,8 +64,8 @@ def start_services(ground: Ground) -> list[Endpoint]:
         ):
             port = free_port()
             # What the baseline shares with the project, such as its database, is set as the project needs it.
-            ground.start(command, environment={service.port_variable: str(port)})
-            found.append(Endpoint(name, port, path))
+            process = ground.start(command, environment={service.port_variable: str(port)})
+            found.append(Endpoint(name, port, path, process.pid))
     for endpoint in found:
         ground.say(f"waiting until {endpoint.name} has started")
         ground.stack.wait_for(f"http://127.0.0.1:{endpoint.port}{HEALTH}")
@@ -96,12 +97,15 @@ def p99(taken: list[float]) -> float:
     return quantiles([*taken, max(taken)], n=100, method="inclusive")[98] * 1e3
 
 
-def measure(endpoint: Endpoint, seconds: float) -> dict[str, float]:
-    """Load an endpoint, and return its figures."""
+def measure(ground: Ground, endpoint: Endpoint, seconds: float) -> dict[str, float]:
+    """Load an endpoint, and return its figures; CPU time is that of the service, for each request."""
+    before = ground.cpu(endpoint.pid)
     asking = begin(endpoint, "POST", endpoint.path, CLIENTS, seconds, 0)
     looking = begin(endpoint, "GET", HEALTH, 1, seconds, PAUSE)
     answers, health = answers_of(asking, endpoint.name), answers_of(looking, endpoint.name)
+    used = ground.cpu(endpoint.pid) - before
     return {
+        "CPU": used.for_each(len(answers.taken) + len(health.taken))["CPU"],
         "requests/s": len(answers.taken) / seconds,
         "p99": p99(answers.taken),
         "health p99": p99(health.taken),
@@ -117,7 +121,7 @@ def run(ground: Ground, senders: Senders, seconds: float) -> Part:
         endpoints = start_services(ground)
         for number in rounds(seconds, 1 if ground.quick else 2, 9, began):
             for endpoint in endpoints:
-                figures = measure(endpoint, QUICK_SECONDS if ground.quick else SECONDS)
+                figures = measure(ground, endpoint, QUICK_SECONDS if ground.quick else SECONDS)
                 part.add(endpoint.name, number, **figures)
                 ground.say(f"{NAME}, round {number}: {endpoint.name:<24}{figures['requests/s']:6.0f} requests a second")
                 senders.purge("stock")

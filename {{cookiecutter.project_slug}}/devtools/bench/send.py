@@ -5,6 +5,7 @@ from statistics import median, quantiles
 
 from devtools.bench.figures import Column, Part, rounds
 from devtools.bench.ground import Ground
+from devtools.bench.sender import TOGETHER
 from devtools.bench.sending_processes import Senders, Sent
 
 NAME = "send"
@@ -19,6 +20,7 @@ WAYS = {
     "this project: Contract.send": "contract",
     "this project: Contract.send, result kept": "contract-with-result",
     "this project: Contract.send_async": "contract-async",
+    f"this project: Contract.send_async, {TOGETHER} at once": "contract-async-together",
     "this project: Contract.send_async, result kept": "contract-async-with-result",
     "this project: task.delay()": "task",
     "raw LPUSH (floor)": "raw",
@@ -38,8 +40,8 @@ def new_part() -> Part:
 
 def figures_of(sent: Sent, count: int) -> dict[str, float]:
     """Return the figures; without percentiles if all tasks went in one call."""
-    found = {"CPU": sent.cpu / count * 1e6, "calls/s": 1 / (sum(sent.taken) / len(sent.taken))}
-    if len(sent.taken) > 1:
+    found = {"CPU": sent.cpu / count * 1e6, "calls/s": count / sent.seconds}
+    if sent.taken:
         found |= {"p50": median(sent.taken) * 1e6, "p99": quantiles(sent.taken, n=100)[98] * 1e6}
     return found
 

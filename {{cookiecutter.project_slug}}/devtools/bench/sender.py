@@ -14,7 +14,9 @@ from importlib import import_module
 from devtools.bench.apps import find_app, project_app, project_tasks
 from devtools.bench.many_queues import COUNTS, names
 
-# Sends so many tasks, and returns the seconds that each call took.
+TOGETHER = 16  # calls at once
+
+# Sends so many tasks, and returns the seconds that each call took, or nothing if they went in one call.
 Send = Callable[[int], list[float]]
 
 
@@ -36,11 +38,9 @@ def at_once(call: Callable[[int], object]) -> Send:
     """Return a sender that calls ``call`` once with the number of tasks."""
 
     def send(count: int) -> list[float]:
-        if not count:
-            return []
-        started = time.perf_counter()
-        call(count)
-        return [(time.perf_counter() - started) / count]
+        if count:
+            call(count)
+        return []
 
     return send
 
@@ -69,18 +69,24 @@ def contract(name: str = "MARK") -> Send:
     return one_by_one(lambda number: send(tasks.Mark(number=number)))
 
 
-def contract_async(name: str = "MARK") -> Send:
-    """Send through a contract from an event loop, one after the other."""
+def contract_async(name: str = "MARK", together: int = 1) -> Send:
+    """Send through a contract from an event loop, so many at once, as requests do that come at once."""
     tasks = project_tasks()
     send = getattr(tasks, name).send_async
     loop = asyncio.new_event_loop()
 
+    async def send_one(number: int) -> float:
+        started = time.perf_counter()
+        await send(tasks.Mark(number=number))
+        return time.perf_counter() - started
+
     async def send_all(count: int) -> list[float]:
-        taken = []
-        for number in range(count):
-            started = time.perf_counter()
-            await send(tasks.Mark(number=number))
-            taken.append(time.perf_counter() - started)
+        if together == 1:
+            return [await send_one(number) for number in range(count)]
+        taken: list[float] = []
+        for first in range(0, count, together):
+            numbers = range(first, min(first + together, count))
+            taken += await asyncio.gather(*map(send_one, numbers))
         return taken
 
     return lambda count: loop.run_until_complete(send_all(count))
@@ -115,6 +121,7 @@ WAYS: dict[str, Callable[[], Send]] = {
     "contract": contract,
     "contract-with-result": lambda: contract("MARK_WITH_RESULT"),
     "contract-async": contract_async,
+    "contract-async-together": partial(contract_async, together=TOGETHER),
     "contract-async-with-result": lambda: contract_async("MARK_WITH_RESULT"),
     "contract-many": contract_many,
     "task": task,
@@ -134,9 +141,10 @@ def main(app: str) -> None:
             ways[way] = WAYS[way]()
         if not int(count):
             find_app(app).control.purge()
-        used = time.process_time()
+        used, began = time.process_time(), time.perf_counter()
         taken = ways[way](int(count))
-        print(json.dumps({"cpu": time.process_time() - used, "taken": taken}), flush=True)
+        seconds = time.perf_counter() - began
+        print(json.dumps({"cpu": time.process_time() - used, "seconds": seconds, "taken": taken}), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,10 @@ QUEUES = {"stock-events": {"BENCH_QUEUE": "stock-events"}}
 
 @dataclass(frozen=True)
 class Sent:
-    """What it took to send some tasks: seconds of CPU time in all, and seconds for each call."""
+    """What it took to send some tasks: seconds of CPU time and seconds in all, and seconds for each call."""
 
     cpu: float
+    seconds: float
     taken: list[float]
 
 
