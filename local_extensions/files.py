@@ -54,8 +54,10 @@ REMOVE_UNLESS = {
     "rabbitmq": (
         "devtools/rabbitmq.py",
         "shared/rabbitmq_dead_letters.py",
+        "shared/rabbitmq_publisher.py",
         "tests/test_rabbitmq.py",
         "tests/test_rabbitmq_dead_letters.py",
+        "tests/test_rabbitmq_publisher.py",
         "docs/run-with-rabbitmq.md",
         "docker/dev/rabbitmq.yaml",
         "docker/prod/rabbitmq.yaml",

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from kombu import Exchange
 
+from shared import rabbitmq_publisher
 from shared.broker import Broker
 from shared.layout import PROJECT
-from shared.publishing import publish_by_celery, publish_by_celery_async
 from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
 from shared.redis_broker import redis_broker
 from shared.redis_publisher import publish, publish_async
@@ -87,7 +87,9 @@ def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
     }
 
 
-RABBITMQ = Broker(rabbitmq_broker, 5672, collect_dead, publish_by_celery, publish_by_celery_async, batch=50)
+RABBITMQ = Broker(
+    rabbitmq_broker, 5672, collect_dead, rabbitmq_publisher.publish, rabbitmq_publisher.publish_async, batch=100
+)
 REDIS = Broker(redis_broker, 6379, collect_unclaimed, publish, publish_async, batch=250)
 
 # By the scheme of CELERY_BROKER_URL; Redis serves where RabbitMQ is not at hand, as on a laptop.

@@ -3,20 +3,17 @@
 https://docs.celeryq.dev/en/stable/internals/protocol.html#version-2
 """
 
-import base64
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from celery import Celery
 from celery.signals import after_task_publish, before_task_publish
 from kombu.serialization import dumps
 from kombu.transport.redis import Channel
-from kombu.utils.json import dumps as to_json
 
 from shared.deadline import Breaker, within_deadline, within_deadline_async
 from shared.outbox import Message
@@ -36,6 +33,7 @@ class Facts:
     """What the configuration of an app says about sending; to look it up each time would take longer than to send."""
 
     broker_url: str
+    result_backend: str
     notes_beside_tasks: bool
     prefix: str
     suffixes: tuple[str, ...]  # of the lists that a queue consists of
@@ -57,6 +55,7 @@ def facts(app: Celery) -> Facts:
         steps = options.get("priority_steps", Channel.priority_steps)
         found = _facts[app] = Facts(
             broker_url=conf.broker_url,
+            result_backend=conf.result_backend,
             notes_beside_tasks=conf.broker_url == conf.result_backend,
             prefix=options.get("global_keyprefix", ""),
             suffixes=tuple(f"{separator}{step}" if step else "" for step in steps),
@@ -118,13 +117,23 @@ def _options(app: Celery, message: Message) -> dict[str, Any]:
 
 
 class Envelope:
-    """A message as kombu would put it into a Redis list, as JSON, and what Celery's signals tell about it."""
+    """A message as Celery hands it to kombu, and what Celery's signals tell about it.
+
+    Attributes:
+        queue: where it goes.
+        exchange: through which exchange, empty for the default one.
+        headers: of the message.
+        properties: of the message.
+        data: its serialized body, with its ``content_type`` and ``encoding``.
+    """
 
     def __init__(self, app: Celery, message: Message) -> None:
         protocol: Any = app.amqp
         options = _options(app, message)
-        queue = protocol.router.expand_destination({"queue": message["queue"]})["queue"]
-        headers, properties, body, _ = protocol.create_task_message(
+        self.queue = queue = protocol.router.expand_destination({"queue": message["queue"]})["queue"]
+        # As Celery has it: for a direct exchange the default one does.
+        self.exchange = "" if queue.exchange.type == "direct" else queue.exchange.name
+        self.headers, self.properties, self._body, _ = protocol.create_task_message(
             message["task_id"],
             message["name"],
             kwargs=message["kwargs"],
@@ -137,30 +146,20 @@ class Envelope:
             reply_to=app.thread_oid,  # type: ignore[attr-defined]
             **shown_arguments((), message["kwargs"]),
         )
-        headers.update(message.get("headers") or {})
-        self._about = {"sender": message["name"], "exchange": "", "routing_key": queue.name, "headers": headers}
-        self._body = body
-        known = facts(app)
-        more = {"declare": [queue], "properties": properties, "retry_policy": dict(known.retry_policy)}
-        before_task_publish.send(**self._about, body=body, **more)
-        kind, encoding, data = dumps(body, options.get("serializer") or known.serializer)
-        properties |= {
-            "delivery_mode": known.delivery_mode,
-            "delivery_info": {"exchange": "", "routing_key": queue.name},
-            "priority": 0,
-            "body_encoding": "base64",
-            "delivery_tag": str(uuid4()),
+        self.headers.update(message.get("headers") or {})
+        self.routing_key: str = queue.routing_key if self.exchange else queue.name
+        self._about = {
+            "sender": message["name"],
+            "exchange": self.exchange,
+            "routing_key": self.routing_key,
+            "headers": self.headers,
         }
-        self.queue: str = queue.name
-        self.content = to_json(
-            {
-                "body": base64.b64encode(data.encode()).decode(),
-                "content-encoding": encoding,
-                "content-type": kind,
-                "headers": headers,
-                "properties": properties,
-            }
-        )
+        known = facts(app)
+        more = {"declare": [queue], "properties": self.properties, "retry_policy": dict(known.retry_policy)}
+        before_task_publish.send(**self._about, body=self._body, **more)
+        self.properties["delivery_mode"] = known.delivery_mode
+        kind, encoding, data = dumps(self._body, options.get("serializer") or known.serializer)
+        self.content_type, self.encoding, self.data = str(kind), str(encoding), str(data)
 
     def tell(self) -> None:
         """Tell whoever listens that the broker has taken it."""

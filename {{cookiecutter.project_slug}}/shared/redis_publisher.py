@@ -5,15 +5,18 @@ is shared with a forked process or with another event loop.
 """
 
 import asyncio
+import base64
 import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from celery import Celery
+from kombu.utils.json import dumps
 from redis import ConnectionPool
 from redis.asyncio import ConnectionPool as AsyncConnectionPool
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -176,11 +179,13 @@ def _forget_lines() -> None:
 os.register_at_fork(after_in_child=_forget_lines)
 
 
-def _line(url: str) -> Line:
+def line_to(url: str) -> Line:
+    """Return this process's connections to a server."""
     return _lines.get(url) or _lines.setdefault(url, Line(url))
 
 
-def _async_line(url: str) -> AsyncLine:
+def async_line_to(url: str) -> AsyncLine:
+    """Return this event loop's connection to a server."""
     lines = _async_lines.setdefault(asyncio.get_running_loop(), {})
     return lines.get(url) or lines.setdefault(url, AsyncLine(url))
 
@@ -189,6 +194,33 @@ async def close_lines() -> None:
     """Close the connections of this event loop, at the end of its service."""
     for line in _async_lines.pop(asyncio.get_running_loop(), {}).values():
         await line.close()
+
+
+def content(envelope: Envelope) -> str:
+    """Return ``envelope`` as kombu would put it into a list."""
+    properties = {
+        **envelope.properties,
+        "delivery_info": {"exchange": envelope.exchange, "routing_key": envelope.routing_key},
+        "priority": 0,
+        "body_encoding": "base64",
+        "delivery_tag": str(uuid4()),
+    }
+    return dumps(
+        {
+            "body": base64.b64encode(envelope.data.encode()).decode(),
+            "content-encoding": envelope.encoding,
+            "content-type": envelope.content_type,
+            "headers": envelope.headers,
+            "properties": properties,
+        }
+    )
+
+
+def notes(app: Celery, messages: Sequence[Message]) -> list[Command]:
+    """Return the commands that note that ``messages`` were sent, as far as their results are kept."""
+    found = [queued_note(app, message["task_id"]) for message in messages if not message["ignore_result"]]
+    # Whoever sends a message again must not change what a worker has noted meanwhile.
+    return [("SET", key, value, "EX", seconds, "NX") for key, value, seconds in found]
 
 
 class Batch(NamedTuple):
@@ -207,11 +239,9 @@ def is_direct(app: Celery, messages: Sequence[Message]) -> bool:
 def batch(app: Celery, messages: Sequence[Message]) -> Batch:
     """Return the commands that put ``messages`` into their queues, and note the status of those that keep one."""
     envelopes = [Envelope(app, message) for message in messages]
-    notes = [queued_note(app, message["task_id"]) for message in messages if not message["ignore_result"]]
-    # Whoever sends a message again must not change what a worker has noted meanwhile.
-    commands: list[Command] = [("SET", key, value, "EX", seconds, "NX") for key, value, seconds in notes]
-    for queue in dict.fromkeys(envelope.queue for envelope in envelopes):
-        contents = [envelope.content for envelope in envelopes if envelope.queue == queue]
+    commands = notes(app, messages)
+    for queue in dict.fromkeys(envelope.routing_key for envelope in envelopes):
+        contents = [content(envelope) for envelope in envelopes if envelope.routing_key == queue]
         commands.append(("LPUSH", f"{facts(app).prefix}{queue}", *contents))
     return Batch(commands, envelopes)
 
@@ -253,7 +283,7 @@ def publish(app: Celery, messages: Sequence[Message]) -> None:
     if not is_direct(app, messages):
         publish_by_celery(app, messages)
         return
-    line, steps = _line(facts(app).broker_url), _steps(app, messages)
+    line, steps = line_to(facts(app).broker_url), _steps(app, messages)
     with unreachable_is_unavailable(), suppress(StopIteration):
         commands = next(steps)
         while True:
@@ -265,7 +295,7 @@ async def publish_async(app: Celery, messages: Sequence[Message]) -> None:
     if not is_direct(app, messages):
         await publish_by_celery_async(app, messages)
         return
-    line, steps = _async_line(facts(app).broker_url), _steps(app, messages)
+    line, steps = async_line_to(facts(app).broker_url), _steps(app, messages)
     with unreachable_is_unavailable(), suppress(StopIteration):
         async with asyncio.timeout(DEADLINE):
             commands = next(steps)

@@ -1,0 +1,381 @@
+"""Send tasks to RabbitMQ without Celery's producers, at a fraction of what they cost.
+
+The messages are the same, and each is confirmed: https://www.rabbitmq.com/docs/confirms. What is sent at the same time,
+many tasks of one sender or those of many requests in one event loop, is confirmed together. Nothing here is shared with
+a forked process or with another event loop.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from amqp import Message as Content
+from celery import Celery
+from celery.utils.log import get_logger
+from kombu import Connection
+
+from shared.deadline import (
+    DEADLINE,
+    UNREACHABLE,
+    Breaker,
+    BrokerUnavailableError,
+    unreachable_is_unavailable,
+    within_deadline,
+)
+from shared.outbox import Message
+from shared.publishing import Envelope, facts, is_plain, publish_by_celery, publish_by_celery_async
+from shared.queue_limit import count_waiting, must_ask, note_waiting, refuse_if_full
+from shared.redis_publisher import Command, async_line_to, line_to, notes
+
+TOGETHER = 100  # senders in one event loop whose messages are confirmed together
+
+logger = get_logger(__name__)
+
+Parcel = Sequence[Envelope]  # what one sender wants to be sent
+Problem = BrokerUnavailableError | None
+
+
+class Confirmations:
+    """Which messages of a channel await their confirmation, by their numbers, and what became of the others."""
+
+    def __init__(self, channel: Any) -> None:
+        self._last = 0
+        self._awaited: dict[int, int] = {}  # the number of a message and that of its parcel
+        self.refused: set[int] = set()
+        self.unroutable: set[str] = set()
+        channel.events["basic_ack"].add(self._settle)
+        channel.events["basic_nack"].add(self._refuse)
+        channel.events["basic_return"].add(self._give_back)
+
+    def __bool__(self) -> bool:
+        """Return whether any is awaited."""
+        return bool(self._awaited)
+
+    def begin(self) -> None:
+        """Forget what became of the messages up to now."""
+        self.refused.clear()
+        self.unroutable.clear()
+
+    def add(self, parcel: int) -> None:
+        """Note a message that has just been published; the broker counts them as well."""
+        self._last += 1
+        self._awaited[self._last] = parcel
+
+    def _settle(self, number: int, multiple: bool) -> list[int]:
+        numbers = [each for each in self._awaited if each <= number] if multiple else [number]
+        return [self._awaited.pop(each) for each in numbers if each in self._awaited]
+
+    def _refuse(self, number: int, multiple: bool) -> None:
+        self.refused.update(self._settle(number, multiple))
+
+    def _give_back(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
+        self.unroutable.add(routing_key)
+
+
+class Wire:
+    """One connection to the broker, used by one thread at a time."""
+
+    def __init__(self, app: Celery) -> None:
+        self._broker = facts(app).broker_url
+        # Nobody would answer heartbeats in between, and confirmations are counted here.
+        options: Any = {"heartbeat": 0, "transport_options": {"confirm_publish": False}}
+        self._connection: Connection = app.connection_for_write(**options)
+        self._lost = (*self._connection.connection_errors, *self._connection.channel_errors)
+        self._channel: Any = None
+        self._confirmations: Confirmations
+        self._declared: set[str] = set()
+
+    def send(self, parcels: Sequence[Parcel], deadline: float) -> list[Problem]:
+        """Send all of it, and return for each parcel why it was not taken, if it was not.
+
+        Raises:
+            TimeoutError: the broker has not confirmed it at ``deadline``.
+            OSError: the connection was lost, perhaps long ago. The next call makes a new one.
+        """
+        try:
+            if self._channel is None:
+                self._open()
+            return self._send(parcels, deadline)
+        except BaseException as error:
+            self._close()
+            if isinstance(error, self._lost) and not isinstance(error, UNREACHABLE):
+                raise ConnectionError(str(error)) from error  # AMQP's own errors are of no kind that others know
+            raise
+
+    def _send(self, parcels: Sequence[Parcel], deadline: float) -> list[Problem]:
+        problems = [self._full(parcel) for parcel in parcels]
+        self._confirmations.begin()
+        for number, parcel in enumerate(parcels):
+            if not problems[number]:
+                self._publish(number, parcel)
+        while self._confirmations:
+            self._connection.drain_events(timeout=max(0.001, deadline - monotonic()))
+        self._declared -= self._confirmations.unroutable
+        return [problem or self._refusal(*each) for problem, each in zip(problems, enumerate(parcels), strict=True)]
+
+    def _full(self, parcel: Parcel) -> Problem:
+        """Return what says that a queue is full, if one is."""
+        try:
+            for queue in dict.fromkeys(envelope.queue.name for envelope in parcel):
+                if must_ask(self._broker, queue):
+                    note_waiting(self._broker, queue, count_waiting(self._connection, queue))
+                refuse_if_full(self._broker, queue)
+        except BrokerUnavailableError as error:
+            return error
+        return None
+
+    def _refusal(self, number: int, parcel: Parcel) -> Problem:
+        if number in self._confirmations.refused:
+            return BrokerUnavailableError("the broker refuses the task")
+        for envelope in parcel:
+            if envelope.routing_key in self._confirmations.unroutable:
+                return BrokerUnavailableError(f"the queue {envelope.queue.name} is gone")
+        return None
+
+    def _publish(self, number: int, parcel: Parcel) -> None:
+        for envelope in parcel:
+            if envelope.routing_key not in self._declared:
+                envelope.queue.bind(self._channel).declare()
+                self._declared.add(envelope.routing_key)
+            self._channel.basic_publish(
+                _content(envelope),
+                exchange=envelope.exchange,
+                routing_key=envelope.routing_key,
+                mandatory=True,  # or what no queue gets is confirmed all the same
+            )
+            self._confirmations.add(number)
+
+    def _open(self) -> None:
+        self._connection.connect()
+        self._channel = self._connection.default_channel
+        self._channel.confirm_select()
+        self._confirmations = Confirmations(self._channel)
+
+    def _close(self) -> None:
+        # Without a word to a broker that may not listen.
+        self._channel = None
+        self._declared.clear()
+        with suppress(Exception):
+            self._connection.collect()
+
+
+def _content(envelope: Envelope) -> Content:
+    return Content(
+        envelope.data,
+        content_type=envelope.content_type,
+        content_encoding=envelope.encoding,
+        application_headers=envelope.headers,
+        priority=0,
+        **envelope.properties,
+    )
+
+
+class Wires:
+    """The connections of this process to one broker, each used by one thread at a time."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._idle: deque[Wire] = deque()
+        self._breaker = Breaker()
+
+    def send(self, parcel: Parcel) -> None:
+        """Send ``parcel``.
+
+        Raises:
+            BrokerUnavailableError: the broker did not take it in time.
+        """
+        deadline = monotonic() + DEADLINE
+        with self._breaker.guard(), unreachable_is_unavailable():
+            if problem := self._send(parcel, deadline):
+                raise problem
+
+    def _send(self, parcel: Parcel, deadline: float) -> Problem:
+        try:
+            return self._use(self._idle.pop(), parcel, deadline)
+        except IndexError:
+            pass
+        except TimeoutError:
+            raise
+        except OSError:
+            self._idle.clear()  # the broker was restarted: the others are lost as well
+        # In a thread, since the time to look up a name has no bound.
+        return within_deadline(lambda: self._use(Wire(self._app), parcel, deadline), deadline - monotonic())
+
+    def _use(self, wire: Wire, parcel: Parcel, deadline: float) -> Problem:
+        [problem] = wire.send([parcel], deadline)
+        self._idle.append(wire)
+        return problem
+
+
+class AsyncWire:
+    """One connection of an event loop to a broker, in a thread. What several senders want at once is sent together."""
+
+    def __init__(self, app: Celery) -> None:
+        self._wire = Wire(app)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publisher")
+        self._waiting: deque[tuple[Parcel, asyncio.Future[None]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def send(self, parcel: Parcel) -> None:
+        """Send ``parcel``.
+
+        Raises:
+            BrokerUnavailableError, OSError: the broker did not take it.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((parcel, future))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        await future
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                taken = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+                # The others have given up.
+                if wanted := [each for each in taken if not each[1].done()]:
+                    await self._send_together([parcel for parcel, _ in wanted], [future for _, future in wanted])
+        finally:
+            self._worker = None
+
+    async def _send_together(self, parcels: list[Parcel], futures: "list[asyncio.Future[None]]") -> None:
+        problems: Sequence[Exception | None]
+        try:
+            problems = await asyncio.get_running_loop().run_in_executor(self._thread, self._send, parcels)
+        except Exception as error:
+            problems = [error] * len(parcels)
+        for problem, future in zip(problems, futures, strict=True):
+            if future.done():
+                continue
+            if problem:
+                future.set_exception(problem)
+            else:
+                future.set_result(None)
+
+    def _send(self, parcels: Sequence[Parcel]) -> list[Problem]:
+        deadline = monotonic() + DEADLINE
+        try:
+            return self._wire.send(parcels, deadline)
+        except TimeoutError:
+            raise
+        except OSError:
+            # Perhaps lost long ago. What was taken before comes a second time, under the same id.
+            return self._wire.send(parcels, deadline)
+
+
+_wires: dict[str, Wires] = {}
+_async_wires: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, AsyncWire]] = WeakKeyDictionary()
+_of_parents: list[Any] = []  # kept, as a client that is collected would close the parent's connection
+
+
+def _forget_wires() -> None:
+    _of_parents.extend([dict(_wires), dict(_async_wires)])
+    _wires.clear()
+    _async_wires.clear()
+
+
+os.register_at_fork(after_in_child=_forget_wires)
+
+
+def _wires_of(app: Celery) -> Wires:
+    url = facts(app).broker_url
+    return _wires.get(url) or _wires.setdefault(url, Wires(app))
+
+
+def _async_wire_of(app: Celery) -> AsyncWire:
+    wires, url = _async_wires.setdefault(asyncio.get_running_loop(), {}), facts(app).broker_url
+    return wires.get(url) or wires.setdefault(url, AsyncWire(app))
+
+
+def is_direct(app: Celery, messages: Sequence[Message]) -> bool:
+    """Return whether ``messages`` can be sent without Celery's producers, which also know how RabbitMQ delays them."""
+    notes_are_in_redis = urlsplit(facts(app).result_backend).scheme in ("redis", "rediss")
+    return all(
+        message["eta"] is None and (notes_are_in_redis or message["ignore_result"]) and is_plain(app, message)
+        for message in messages
+    )
+
+
+def _removal(noted: Sequence[Command]) -> list[Command]:
+    return [("DEL", *(command[1] for command in noted))]
+
+
+def _cannot_note(problem: Exception) -> None:
+    logger.warning("the status of tasks that are sent cannot be kept: %s", problem)
+
+
+@contextmanager
+def _noted(app: Celery, messages: Sequence[Message]) -> Iterator[None]:
+    """Note that ``messages`` were sent before they are; while the result backend is away they are sent all the same."""
+    if not (commands := notes(app, messages)):
+        yield
+        return
+    line = line_to(facts(app).result_backend)
+    try:
+        line.execute(commands)
+    except UNREACHABLE as error:
+        _cannot_note(error)
+    try:
+        yield
+    except BaseException:
+        with suppress(*UNREACHABLE):
+            line.execute(_removal(commands))
+        raise
+
+
+@asynccontextmanager
+async def _noted_async(app: Celery, messages: Sequence[Message]) -> AsyncIterator[None]:
+    """Do the same without blocking the event loop."""
+    if not (commands := notes(app, messages)):
+        yield
+        return
+    line = async_line_to(facts(app).result_backend)
+    try:
+        async with asyncio.timeout(DEADLINE / 2):
+            await line.execute(commands)
+    except UNREACHABLE as error:
+        _cannot_note(error)
+    try:
+        yield
+    except BaseException:
+        with suppress(*UNREACHABLE):
+            async with asyncio.timeout(DEADLINE / 2):
+                await line.execute(_removal(commands))
+        raise
+
+
+def publish(app: Celery, messages: Sequence[Message]) -> None:
+    """Send messages, and return when the broker has confirmed them.
+
+    Raises:
+        QueueFullError: too many tasks wait in a queue.
+        BrokerUnavailableError: the broker did not take them in time.
+    """
+    if not is_direct(app, messages):
+        publish_by_celery(app, messages)
+        return
+    envelopes = [Envelope(app, message) for message in messages]
+    with _noted(app, messages):
+        _wires_of(app).send(envelopes)
+    for envelope in envelopes:
+        envelope.tell()
+
+
+async def publish_async(app: Celery, messages: Sequence[Message]) -> None:
+    """Do the same without blocking the event loop."""
+    if not is_direct(app, messages):
+        await publish_by_celery_async(app, messages)
+        return
+    envelopes = [Envelope(app, message) for message in messages]
+    with unreachable_is_unavailable():
+        async with asyncio.timeout(DEADLINE), _noted_async(app, messages):
+            await _async_wire_of(app).send(envelopes)
+    for envelope in envelopes:
+        envelope.tell()
