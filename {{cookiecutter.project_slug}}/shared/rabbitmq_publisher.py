@@ -1,8 +1,7 @@
 """Send tasks to RabbitMQ without Celery's producers, at a fraction of what they cost.
 
-The messages are the same, and each is confirmed: https://www.rabbitmq.com/docs/confirms. What is sent at the same time,
-many tasks of one sender or those of many requests in one event loop, is confirmed together. Nothing here is shared with
-a forked process or with another event loop.
+The messages are the same. What is sent at the same time, many tasks of one sender or those of many requests in one
+event loop, is confirmed together. Nothing here is shared with a forked process or with another event loop.
 """
 
 import asyncio
@@ -16,165 +15,24 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from amqp import Message as Content
 from celery import Celery
 from celery.utils.log import get_logger
-from kombu import Connection
 
 from shared.deadline import (
     DEADLINE,
     UNREACHABLE,
     Breaker,
-    BrokerUnavailableError,
     unreachable_is_unavailable,
     within_deadline,
 )
 from shared.outbox import Message
 from shared.publishing import Envelope, facts, is_plain, publish_by_celery, publish_by_celery_async
-from shared.queue_limit import count_waiting, must_ask, note_waiting, refuse_if_full
+from shared.rabbitmq_wire import Parcel, Problem, Wire
 from shared.redis_publisher import Command, async_line_to, line_to, notes
 
 TOGETHER = 100  # senders in one event loop whose messages are confirmed together
 
 logger = get_logger(__name__)
-
-Parcel = Sequence[Envelope]  # what one sender wants to be sent
-Problem = BrokerUnavailableError | None
-
-
-class Confirmations:
-    """Which messages of a channel await their confirmation, by their numbers, and what became of the others."""
-
-    def __init__(self, channel: Any) -> None:
-        self._last = 0
-        self._awaited: dict[int, int] = {}  # the number of a message and that of its parcel
-        self.refused: set[int] = set()
-        self.unroutable: set[str] = set()
-        channel.events["basic_ack"].add(self._settle)
-        channel.events["basic_nack"].add(self._refuse)
-        channel.events["basic_return"].add(self._give_back)
-
-    def __bool__(self) -> bool:
-        """Return whether any is awaited."""
-        return bool(self._awaited)
-
-    def begin(self) -> None:
-        """Forget what became of the messages up to now."""
-        self.refused.clear()
-        self.unroutable.clear()
-
-    def add(self, parcel: int) -> None:
-        """Note a message that has just been published; the broker counts them as well."""
-        self._last += 1
-        self._awaited[self._last] = parcel
-
-    def _settle(self, number: int, multiple: bool) -> list[int]:
-        numbers = [each for each in self._awaited if each <= number] if multiple else [number]
-        return [self._awaited.pop(each) for each in numbers if each in self._awaited]
-
-    def _refuse(self, number: int, multiple: bool) -> None:
-        self.refused.update(self._settle(number, multiple))
-
-    def _give_back(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
-        self.unroutable.add(routing_key)
-
-
-class Wire:
-    """One connection to the broker, used by one thread at a time."""
-
-    def __init__(self, app: Celery) -> None:
-        self._broker = facts(app).broker_url
-        # Nobody would answer heartbeats in between, and confirmations are counted here.
-        options: Any = {"heartbeat": 0, "transport_options": {"confirm_publish": False}}
-        self._connection: Connection = app.connection_for_write(**options)
-        self._lost = (*self._connection.connection_errors, *self._connection.channel_errors)
-        self._channel: Any = None
-        self._confirmations: Confirmations
-        self._declared: set[str] = set()
-
-    def send(self, parcels: Sequence[Parcel], deadline: float) -> list[Problem]:
-        """Send all of it, and return for each parcel why it was not taken, if it was not.
-
-        Raises:
-            TimeoutError: the broker has not confirmed it at ``deadline``.
-            OSError: the connection was lost, perhaps long ago. The next call makes a new one.
-        """
-        try:
-            if self._channel is None:
-                self._open()
-            return self._send(parcels, deadline)
-        except BaseException as error:
-            self._close()
-            if isinstance(error, self._lost) and not isinstance(error, UNREACHABLE):
-                raise ConnectionError(str(error)) from error  # AMQP's own errors are of no kind that others know
-            raise
-
-    def _send(self, parcels: Sequence[Parcel], deadline: float) -> list[Problem]:
-        problems = [self._full(parcel) for parcel in parcels]
-        self._confirmations.begin()
-        for number, parcel in enumerate(parcels):
-            if not problems[number]:
-                self._publish(number, parcel)
-        while self._confirmations:
-            self._connection.drain_events(timeout=max(0.001, deadline - monotonic()))
-        self._declared -= self._confirmations.unroutable
-        return [problem or self._refusal(*each) for problem, each in zip(problems, enumerate(parcels), strict=True)]
-
-    def _full(self, parcel: Parcel) -> Problem:
-        """Return what says that a queue is full, if one is."""
-        try:
-            for queue in dict.fromkeys(envelope.queue.name for envelope in parcel):
-                if must_ask(self._broker, queue):
-                    note_waiting(self._broker, queue, count_waiting(self._connection, queue))
-                refuse_if_full(self._broker, queue)
-        except BrokerUnavailableError as error:
-            return error
-        return None
-
-    def _refusal(self, number: int, parcel: Parcel) -> Problem:
-        if number in self._confirmations.refused:
-            return BrokerUnavailableError("the broker refuses the task")
-        for envelope in parcel:
-            if envelope.routing_key in self._confirmations.unroutable:
-                return BrokerUnavailableError(f"the queue {envelope.queue.name} is gone")
-        return None
-
-    def _publish(self, number: int, parcel: Parcel) -> None:
-        for envelope in parcel:
-            if envelope.routing_key not in self._declared:
-                envelope.queue.bind(self._channel).declare()
-                self._declared.add(envelope.routing_key)
-            self._channel.basic_publish(
-                _content(envelope),
-                exchange=envelope.exchange,
-                routing_key=envelope.routing_key,
-                mandatory=True,  # or what no queue gets is confirmed all the same
-            )
-            self._confirmations.add(number)
-
-    def _open(self) -> None:
-        self._connection.connect()
-        self._channel = self._connection.default_channel
-        self._channel.confirm_select()
-        self._confirmations = Confirmations(self._channel)
-
-    def _close(self) -> None:
-        # Without a word to a broker that may not listen.
-        self._channel = None
-        self._declared.clear()
-        with suppress(Exception):
-            self._connection.collect()
-
-
-def _content(envelope: Envelope) -> Content:
-    return Content(
-        envelope.data,
-        content_type=envelope.content_type,
-        content_encoding=envelope.encoding,
-        application_headers=envelope.headers,
-        priority=0,
-        **envelope.properties,
-    )
 
 
 class Wires:

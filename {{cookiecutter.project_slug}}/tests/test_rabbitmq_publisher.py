@@ -19,6 +19,7 @@ from shared import rabbitmq_publisher
 from shared.deadline import BrokerUnavailableError
 from shared.layout import SERVICES, queue_names
 from shared.queue_limit import QueueFullError, queue_limit
+from shared.rabbitmq_wire import Wire
 from shared.redis_publisher import close_lines
 from shared.sending import Contract
 from shared.task_status import read_status
@@ -119,7 +120,7 @@ def test_status_is_noted_and_taken_back_if_the_task_is_not_taken(
     send(TASK, Text(text="hello"), task_id="noted")
     status = read_status("noted")
     assert status and status.state == "queued"
-    monkeypatch.setattr(rabbitmq_publisher.Wire, "_publish", refuse)
+    monkeypatch.setattr(Wire, "_publish", refuse)
     with pytest.raises(BrokerUnavailableError, match=r"^nobody takes it$"):
         send(TASK, Text(text="hello"), task_id="refused")
     assert read_status("refused") is None
