@@ -57,6 +57,18 @@ format: setup ## Format, and mend what can be mended
 expected-files: setup ## Write tests/expected_files anew; look at the difference before you commit it
 	@$(RUN) python -m scripts.expected_files
 
+.PHONY: reference
+reference: setup ## Write docs/reference and docs/guides anew, from the code and from renderings
+	@$(RUN) python -m scripts.reference
+
+.PHONY: figures
+figures: setup ## Write docs/reference/figures.md anew, from the runs of make bench in benchmarks/
+	@$(RUN) python -m scripts.performance_figures
+
+.PHONY: screenshots
+screenshots: setup ## Take the pictures of the site anew, with Chromium
+	@$(RUN) python -m scripts.screenshots
+
 .PHONY: bench-render
 bench-render: setup ## Compare the time of a rendering with that of a template of one file
 	@$(RUN) python -m scripts.bench_render

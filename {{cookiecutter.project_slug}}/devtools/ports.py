@@ -4,12 +4,14 @@ import fcntl
 import os
 import socket
 import tempfile
+from functools import cache
 from pathlib import Path
 from secrets import randbelow
 
 # Below those that systems give to clients: a server that is started again would now and then find its port taken.
 LOWEST, HIGHEST = 20_000, 32_000
-_RESERVED: list[int] = []  # the open files whose locks say so; the system takes them back when this process ends
+
+_reserved: set[int] = set()  # by this process
 
 
 def is_free(port: int) -> bool:
@@ -23,17 +25,21 @@ def is_free(port: int) -> bool:
     return True
 
 
+@cache
+def _locks() -> int:
+    """Return the open file whose bytes stand for ports; the system takes back the locks of a process that ends."""
+    return os.open(Path(tempfile.gettempdir()) / f"ports-{os.getuid()}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+
+
 def _reserve(port: int) -> bool:
-    """Keep ``port`` from the other processes that ask here; return whether this one was the first."""
-    folder = Path(tempfile.gettempdir()) / f"ports-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    file = os.open(folder / str(port), os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
+    """Keep ``port`` from the other processes that ask here; return whether this one is the first to ask for it."""
+    if port in _reserved:
         return False
-    _RESERVED.append(file)
+    try:
+        fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _reserved.add(port)
     return True
 
 

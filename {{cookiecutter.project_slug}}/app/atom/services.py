@@ -57,9 +57,10 @@ def count_scored(store: Store, number: int = 1) -> None:
 
 def refresh_statistics(store: Store, worker: str, queue: str) -> Statistics:
     """Publish the figures anew. ``worker`` and ``queue`` are kept to show who did it."""
-    store.increment("refreshes")
     store.write("refreshed_by", worker)
     store.write("refreshed_from", queue)
+    # Last, as others wait for it.
+    store.increment("refreshes")
     return read_statistics(store)
 
 
