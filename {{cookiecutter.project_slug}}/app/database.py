@@ -42,6 +42,17 @@ def database_url(url: str) -> URL:
         raise ValueError("is not a database URL: use postgres://... or sqlite:///file") from None
 
 
+def connect_options(url: URL) -> dict[str, Any]:
+    """Return what PostgreSQL's driver is told beside ``url``."""
+    # A pooler may give each transaction another connection, where nothing was prepared, or something else under that
+    # name. https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+    options: dict[str, Any] = {"prepare_threshold": None}
+    if "connect_timeout" not in url.query:
+        # A host that drops packets would otherwise hold up every request for minutes.
+        options["connect_timeout"] = CONNECT_TIMEOUT
+    return options
+
+
 class DatabaseSettings(BaseSettings):
     """What the environment decides about the database."""
 
@@ -65,9 +76,7 @@ def engine() -> Engine:
     """
     url = database_url(load(DatabaseSettings).database_url)
     if url.drivername != "sqlite":
-        # A host that drops packets would otherwise hold up every request for minutes.
-        options = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT}
-        return create_engine(url, pool_pre_ping=True, connect_args=options)
+        return create_engine(url, pool_pre_ping=True, connect_args=connect_options(url))
     made = create_engine(url, connect_args={"timeout": 20})
     # Python's driver would begin a transaction late; one that reads before it writes then fails at once when somebody
     # else writes. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable

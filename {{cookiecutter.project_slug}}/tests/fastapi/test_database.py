@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from app.database import Base, database, database_url, engine, transaction
+from app.database import Base, connect_options, database, database_url, engine, transaction
 from devtools.stack import ROOT
 
 
@@ -52,6 +52,13 @@ def test_command_ends_in_one_line_when_the_file_cannot_be_opened(tmp_path: Path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: DATABASE_URL: SQLite cannot open {file}: make its folder")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_connecting_is_bounded_and_nothing_is_prepared() -> None:
+    """A statement that was prepared on one connection of a pooler is unknown on the next."""
+    url = "postgres://db.example/shop"
+    assert connect_options(database_url(url)) == {"connect_timeout": 5, "prepare_threshold": None}
+    assert connect_options(database_url(f"{url}?connect_timeout=30")) == {"prepare_threshold": None}
 
 
 def test_every_table_of_this_service_says_so() -> None:
