@@ -28,6 +28,7 @@ from .answers import (
     default_queues,
 )
 from .files import removed_files, renamed_files
+from .picture import in_words, listed, picture
 from .processes import BOTH, Image, Layout, Process, Variable, check_variables, images, processes, release_variables
 
 BROKERS = {"redis": "Redis", "rabbitmq": "RabbitMQ"}
@@ -118,20 +119,26 @@ class Plan:
         return any(queue.owner == BOTH for queue in self.queues)
 
     @property
+    def picture(self) -> str:
+        """An SVG picture of what runs."""
+        return picture(self.layout)
+
+    @property
+    def picture_in_words(self) -> str:
+        """What it shows."""
+        return in_words(self.layout)
+
+    @property
     def hook_data(self) -> str:
         """The part that the hook works on, as JSON."""
         return json.dumps({"remove": self.remove, "rename": self.rename, "summary": self.summary})
 
 
-def _join(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
 def _summary(answers: Answers, services: tuple[Service, ...], queues: tuple[Queue, ...]) -> str:
     scheduler = SCHEDULERS[answers["beat_scheduler"]][0]
     parts = [
-        _join([service.title for service in services]),
-        f"{'queues' if len(queues) > 1 else 'queue'} {_join([queue.name for queue in queues])}",
+        listed([service.title for service in services]),
+        f"{'queues' if len(queues) > 1 else 'queue'} {listed([queue.name for queue in queues])}",
         f"{BROKERS[answers['broker']]} as broker",
         f"beat with its schedule in {scheduler}" if scheduler else "no beat",
         "Flower" if answers["use_flower"] else "no Flower",

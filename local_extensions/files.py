@@ -26,6 +26,7 @@ REMOVE_UNLESS = {
     ),
     "two services": (
         "tests/test_across_services.py",
+        "tests/test_canvas.py",
         "docs/tasks-across-services.md",
         "docker/dev/app-tables.yaml",
         "docker/prod/app-tables.yaml",

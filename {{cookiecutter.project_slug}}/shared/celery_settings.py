@@ -67,7 +67,9 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
         "task_time_limit": settings.celery_task_time_limit,
         # A kept result makes every send depend on the result backend, so tasks ask for it: ignore_result=False.
         "task_ignore_result": True,
+        # What went wrong can be asked for all the same.
         "task_store_errors_even_if_ignored": True,
+        # Without it, a task that runs looks like one that waits.
         "task_track_started": True,
         "result_expires": settings.celery_result_expires,
         "result_failure_expires": 7 * settings.celery_result_expires,
@@ -88,6 +90,7 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
         # With the default, a typo in a queue's name makes a queue that nobody consumes.
         "task_create_missing_queues": False,
         "task_default_queue": settings.default_queue(service),
+        # By package, so that a new task needs no wiring.
         "task_routes": task_routes(),
         # Never without any retry: a lost connection then takes 6 seconds instead of 0.6 to be noticed.
         "task_publish_retry_policy": {
@@ -97,6 +100,7 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
             "interval_max": 0.5,
         },
         "broker_pool_limit": 20,
+        # The default waits without end for a connection while all of them are in use.
         "broker_pool_acquire_timeout": 3 if patient else 1,
         "broker_connection_retry_on_startup": True,
         # The default gives up after 46 minutes; a worker waits for its broker as long as it takes.
@@ -107,6 +111,7 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
         "result_serializer": "json",
         "accept_content": ["json"],
         "result_accept_content": ["json"],
+        # Also what a crontab in the schedule means.
         "timezone": "UTC",
         "enable_utc": True,
     }

@@ -42,7 +42,7 @@ class HeartbeatSettings(BaseSettings):
 
     model_config = MODEL_CONFIG
 
-    heartbeat_file: Path | None = None  # empty: no heartbeat
+    heartbeat_file: Path | None = None  # where a process without an address says that it is well; empty: nowhere
 
 
 class Heartbeat:

@@ -49,8 +49,9 @@ def redis_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
             "socket_keepalive": True,
             "socket_keepalive_options": _keepalive(),
             "health_check_interval": 25,
-            # A worker waits on a connection for each queue; kombu's own bound is ten in all.
-            "max_connections": 10 + len(all_queues()),
+            # Kombu's own bound is ten in all. A worker waits on a connection for each queue, and with gevent it
+            # acknowledges on as many at once as tasks run.
+            "max_connections": 1000 if patient else 10 + len(all_queues()),
             "client_name": f"{PROJECT}-{role}",
         },
     }

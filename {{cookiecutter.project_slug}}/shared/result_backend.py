@@ -3,6 +3,7 @@
 Celery's own gives up a task whose state it cannot keep, even before it has begun.
 """
 
+from time import sleep
 from typing import Any
 
 from celery import states
@@ -38,3 +39,19 @@ class Backend(RedisBackend):
                 raise
             logger.error("task %s: its state %s cannot be kept: %s", task_id, state, error)
         return result
+
+    def on_chord_part_return(
+        self, request: Any, state: str, result: Any, propagate: Any = None, **options: Any
+    ) -> None:
+        """Count a part of a chord; after the last one, send the body.
+
+        Whoever sends it holds a claim meanwhile, for some 20 seconds. If it dies then, its part is delivered again
+        before the claim has run out, and Celery alone would never send the body: so wait for that.
+        """
+        while True:
+            redelivered = (request.delivery_info or {}).get("redelivered")
+            claim = self.client.get(self.get_key_for_group(request.group, ".c")) if redelivered else None
+            super().on_chord_part_return(request, state, result, propagate, **options)
+            if claim in (None, b"done"):
+                return
+            sleep(1)

@@ -26,7 +26,7 @@ class FileScheduler(PersistentScheduler):
 class FileSettings(BeatSettings):
     """What the environment decides about the file."""
 
-    beat_schedule_filename: str = ".run/celerybeat-schedule"
+    beat_schedule_filename: str = ".run/celerybeat-schedule"  # where beat keeps its last runs
 
 
 def beat_configuration(redis_url: str) -> dict[str, Any]:

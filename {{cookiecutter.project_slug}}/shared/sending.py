@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from celery import current_app, current_task
+from celery import Signature, current_app, current_task
 from celery.utils.log import get_logger
 from pydantic import BaseModel
 
@@ -24,7 +24,7 @@ from shared.database import Database, any_database, open_database
 from shared.deadline import DEADLINE, BrokerUnavailableError
 from shared.idempotency import HEADER, MAX_KEY_LENGTH
 from shared.outbox import Message, UnsendableError, relay, write_down
-from shared.payloads import check_size
+from shared.payloads import check_size, shown_arguments
 from shared.publishing import facts, send_by_celery
 from shared.queue_limit import QueueFullError
 from shared.tasks import refuse_long_delay
@@ -133,6 +133,51 @@ class Contract(Generic[Payload]):
         await publish_async(_app(), messages)
         return [str(message["task_id"]) for message in messages]
 
+    def signature(self, payload: Payload, *, idempotency_key: str | None = None) -> Signature:
+        """Return the task as a part of a chain, a group or a chord; it takes nothing from the task before it.
+
+        Celery sends it then, and without what ``send`` does: no commit is waited for, no outbox is used.
+        https://docs.celeryq.dev/en/stable/userguide/canvas.html
+
+        Raises:
+            MessageTooLargeError: the payload is larger than ``CELERY_MESSAGE_SIZE_LIMIT``.
+            ValueError: the key is too long.
+        """
+        return self._part(payload.model_dump(mode="json"), self._key(payload, idempotency_key), immutable=True)
+
+    def following(self, *, idempotency_key: str | None = None, **fields: Any) -> Signature:
+        """Return the task as one that goes on with what the task before it in a chain, or a chord's header, returned.
+
+        That is the payload's first field, and ``fields`` are the others. Whether all of it fits is checked on the
+        worker, when the task is about to start.
+
+        Raises:
+            MessageTooLargeError: ``fields`` are larger than ``CELERY_MESSAGE_SIZE_LIMIT``.
+            ValueError: a field is unknown or missing, or the key is too long.
+        """
+        first = next(iter(self.payload.model_fields), None)
+        others = {name: field.is_required() for name, field in self.payload.model_fields.items() if name != first}
+        needed = {name for name, is_required in others.items() if is_required}
+        if first is None or not needed <= fields.keys() <= others.keys():
+            raise ValueError(
+                f"{self.name}: takes {first or 'nothing'} from the task before it; "
+                f"its other fields are: {', '.join(others) or 'none'}"
+            )
+        arguments = self.payload.model_construct(**fields).model_dump(mode="json", exclude_unset=True)
+        return self._part(arguments, self._key(None, idempotency_key), immutable=False)
+
+    def _part(self, arguments: dict[str, Any], key: str | None, *, immutable: bool) -> Signature:
+        check_size(self.name, (), arguments)
+        shown = shown_arguments((), arguments)
+        options: dict[str, Any] = {
+            "queue": self.queue,
+            "ignore_result": not self.keeps_result,
+            "headers": {HEADER: key} if key else {},
+            # What comes from the task before is not known yet, and may hold secrets.
+            **(shown if immutable else shown | {"argsrepr": "(...)"}),
+        }
+        return Signature(self.name, kwargs=arguments, options=options, immutable=immutable, app=_app())
+
     def _messages(self, payloads: Iterable[Payload], countdown: float | None) -> list[Message]:
         return [self._message(payload, None, countdown, None, None) for payload in payloads]
 
@@ -157,9 +202,7 @@ class Contract(Generic[Payload]):
             refuse_long_delay(_app(), countdown, eta)
         if countdown is not None:
             eta = datetime.now(UTC) + timedelta(seconds=countdown)
-        key = idempotency_key or (self.key(payload) if self.key else None)
-        if key and len(key) > MAX_KEY_LENGTH:
-            raise ValueError(f"{self.name}: a key of {len(key)} characters: use at most {MAX_KEY_LENGTH}")
+        key = self._key(payload, idempotency_key)
         arguments = payload.model_dump(mode="json")
         check_size(self.name, (), arguments)
         sender = current_task.request if current_task else None
@@ -175,6 +218,12 @@ class Contract(Generic[Payload]):
             "parent_id": sender.id if sender else None,
             "root_id": (sender.root_id or sender.id) if sender else None,
         }
+
+    def _key(self, payload: Payload | None, given: str | None) -> str | None:
+        key = given or (self.key(payload) if self.key and payload is not None else None)
+        if key and len(key) > MAX_KEY_LENGTH:
+            raise ValueError(f"{self.name}: a key of {len(key)} characters: use at most {MAX_KEY_LENGTH}")
+        return key
 
 
 def _app() -> Any:

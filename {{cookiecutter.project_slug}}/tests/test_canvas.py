@@ -1,0 +1,134 @@
+"""Chains, groups and chords whose tasks run in both services."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery, chord, group
+from celery.exceptions import ChordError
+from pydantic import BaseModel
+
+from devtools.stack import Stack
+from shared.contracts import CREATE_REPORT, SCORE_TEXT, CreateReport, ScoreText
+from shared.dead_letter_office import Office
+from shared.sending import Contract
+from shared.task_status import read_status
+from tests.gathering import Spread, Wait, gathering, spreading, waiting
+from tests.test_dead_letters import letters_of, wait_for_letter, wait_for_success
+
+DJANGO, FASTAPI = CREATE_REPORT.queue, SCORE_TEXT.queue
+WORKERS = {queue: f"canvas-{queue}" for queue in (DJANGO, FASTAPI)}
+
+SCORES = [{"words": 2, "score": 4.0}, {"words": 3, "score": 5.0}]
+
+
+class Fail(BaseModel):
+    """How to fail as long as a file is there."""
+
+    file: str
+
+
+FAIL = Contract("tests.failing.fail", FASTAPI, Fail)
+
+
+def start(broker: Stack, queue: str) -> None:
+    """Start the worker of a queue. What a killed one had comes back soon."""
+    modules = "tests.gathering,tests.failing"
+    command = f"python -m shared.commands.worker {queue} --include {modules} --hostname {WORKERS[queue]}@%h"
+    broker.start(
+        WORKERS[queue], command, {"CELERY_BROKER_LEASE": "2", "DIES_WHILE_IT_IS_THERE": str(broker.directory / "die")}
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers(broker: Stack) -> Iterator[None]:
+    """A worker of each service."""
+    for queue in WORKERS:
+        start(broker, queue)
+    yield
+    broker.stop(*WORKERS.values())
+
+
+def texts() -> list[Any]:
+    """Return two tasks of FastAPI."""
+    return [SCORE_TEXT.signature(ScoreText(text=text)) for text in ("two words", "three short words")]
+
+
+def runs_of(broker: Stack, task_id: str) -> int:
+    """Return how often workers have begun a task."""
+    return sum(broker.log(name).read_text().count(f"[{task_id}] received") for name in WORKERS.values())
+
+
+def test_chain_crosses_to_the_other_service_and_back(sender: Celery) -> None:
+    there, back = gathering(DJANGO).following(name="there"), gathering(FASTAPI).following(name="back")
+    result: Any = (texts()[0] | there | back).apply_async()
+    assert result.get(timeout=60) == {"back": {"there": SCORES[0]}}
+    assert [result.parent.parent.queue, result.parent.queue, result.queue] == [FASTAPI, DJANGO, FASTAPI]
+
+
+def test_group_runs_in_both_services(sender: Celery) -> None:
+    report = CREATE_REPORT.signature(CreateReport(title="One of a group", body="three more words"))
+    score, created = group(texts()[0], report).apply_async().get(timeout=60)
+    assert (score, created["word_count"]) == (SCORES[0], 3)
+
+
+def test_header_runs_in_one_service_and_body_in_the_other(sender: Celery) -> None:
+    result: Any = chord(texts(), gathering(DJANGO).following(name="scores")).apply_async()
+    assert result.get(timeout=60) == {"scores": SCORES}
+    assert [each.queue for each in result.parent.results] == [FASTAPI, FASTAPI]
+    assert result.queue == DJANGO
+
+
+def test_task_gives_its_id_to_a_chord(sender: Celery) -> None:
+    task_id = spreading(DJANGO).send(Spread(names=["a", "b"], header=FASTAPI, body=DJANGO))
+    assert sender.AsyncResult(task_id).get(timeout=60) == {"all": [{"name": "a"}, {"name": "b"}]}
+
+
+def test_failed_part_is_a_dead_letter_and_the_body_does_not_run(broker: Stack, sender: Celery, tmp_path: Path) -> None:
+    cause = tmp_path / "cause"
+    cause.touch()
+    failing = FAIL.signature(Fail(file=str(cause)))
+    result: Any = chord([*texts(), failing], gathering(DJANGO).following(name="all")).apply_async()
+    # Who has only the id, as a status endpoint has; with its parts at hand, the result raises their error.
+    with pytest.raises(ChordError, match="ValueError"):
+        sender.AsyncResult(result.id).get(timeout=60)
+    status = read_status(result.id)
+    assert status is not None
+    assert (status.state, "ChordError: Dependency" in str(status.error)) == ("failed", True)
+    log = broker.log(WORKERS[FASTAPI])
+    office = Office(letters_of(broker), sender)
+    letter = wait_for_letter(office, log, task=FAIL.name)
+    failed = result.parent.results[-1]
+    assert letter.task_id == failed.id
+    # Sent again it succeeds, and yet the chord has ended.
+    cause.unlink()
+    office.replay(letter)
+    assert wait_for_success(failed, log) == "attempt 0"
+    assert runs_of(broker, result.id) == 0
+
+
+def test_body_runs_once_when_the_worker_of_a_part_is_killed(broker: Stack, sender: Celery, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    slow = waiting(FASTAPI).signature(Wait(file=str(runs), seconds=2))
+    result: Any = chord([*texts(), slow], gathering(DJANGO).following(name="all")).apply_async()
+    while not runs.exists():
+        broker.check()
+        time.sleep(0.05)
+    broker.send_group_signal(WORKERS[FASTAPI], signal.SIGKILL)
+    broker.wait(WORKERS[FASTAPI], 10)
+    start(broker, FASTAPI)
+    assert result.get(timeout=60) == {"all": [*SCORES, 2.0]}
+    assert runs.read_text() == "run\n" * 2
+    assert runs_of(broker, result.id) == 1
+
+
+def test_body_runs_once_when_the_worker_that_sends_it_is_killed(broker: Stack, sender: Celery) -> None:
+    (broker.directory / "die").touch()
+    result: Any = chord(texts(), gathering(DJANGO).following(name="all")).apply_async()
+    broker.wait(WORKERS[FASTAPI], 30)
+    start(broker, FASTAPI)
+    assert result.get(timeout=60) == {"all": SCORES}
+    assert runs_of(broker, result.id) == 1
