@@ -1,4 +1,4 @@
-"""Write ``docs/figures.md`` from what runs of ``make bench`` measured, and check that it is what they say.
+"""Write ``docs/reference/figures.md`` from what runs of ``make bench`` measured, and check that it is what they say.
 
 Each file of ``benchmarks/`` is what ``make bench JSON=BROKER-NUMBER.json`` wrote in a rendered project.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "benchmarks"
-PAGE = ROOT / "docs" / "figures.md"
+PAGE = ROOT / "docs" / "reference" / "figures.md"
 BROKERS = {"redis": "Redis", "rabbitmq": "RabbitMQ"}
 NONE = "-"
 
@@ -21,9 +21,10 @@ HEAD = """\
 
 <!-- scripts/performance_figures.py writes this page: `make figures`. -->
 
-What `make bench` measured in the default project, {runs} times with each broker. A ratio is to the row that has none, round by
-round: the median of each run, and in brackets the smallest and largest round of all runs. CPU time is in microseconds, for a task or
-for a call; the figures before the ratios are medians of all runs. [Performance](performance.md) says what they mean.
+What `make bench` measured in the default project, {runs} times with each broker. A ratio is to the row that has none,
+round by round: the median of each run, and in brackets the smallest and largest round of all runs. CPU time is in
+microseconds, for a task or for a call; the figures before the ratios are medians of all runs.
+[Performance](../explanation/performance.md) says what they mean.
 """
 
 Run = dict[str, Any]
@@ -32,6 +33,11 @@ Run = dict[str, Any]
 def runs_of(broker: str) -> list[Run]:
     """Return what was measured with ``broker``, run by run."""
     return [json.loads(path.read_text()) for path in sorted(RUNS.glob(f"{broker}-*.json"))]
+
+
+def whole_runs(broker: str) -> list[Run]:
+    """Return the runs that measured everything, and not one part alone."""
+    return [run for run in runs_of(broker) if len(run["parts"]) > 1]
 
 
 def _ratio(runs: list[Run], part: str, variant: str, figure: str) -> str:
@@ -76,7 +82,7 @@ def table(runs: list[Run], part: str) -> Iterator[str]:
 def page() -> str:
     """Return the page."""
     by_broker = {broker: runs_of(broker) for broker in BROKERS}
-    lines = [HEAD.format(runs=min(map(len, by_broker.values())))]
+    lines = [HEAD.format(runs=min(len(whole_runs(broker)) for broker in BROKERS))]
     for broker, runs in by_broker.items():
         about = ", ".join(f"{name} {value}" for name, value in runs[0]["about"].items())
         lines += [f"## {BROKERS[broker]}", "", f"Measured on: {about}.", ""]
@@ -93,7 +99,7 @@ def main(given: list[str]) -> None:
     """
     if given == ["--check"]:
         if PAGE.read_text() != page():
-            raise SystemExit("error: docs/figures.md is not what benchmarks/ says: run `make figures`")
+            raise SystemExit("error: docs/reference/figures.md is not what benchmarks/ says: run `make figures`")
     else:
         PAGE.write_text(page())
 

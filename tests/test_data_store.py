@@ -12,12 +12,12 @@ from tests.commands import PYTHON, run
 from tests.conftest import Bake
 from tests.matrix import ROOT
 
-PAGE = (ROOT / "docs/add-a-data-store.md").read_text()
+PAGE = (ROOT / "docs/how-to/add-a-data-store.md").read_text()
 STACKS = {"compose.yaml": "docker/dev/mongo.yaml", "compose.prod.yaml": "docker/prod/mongo.yaml"}
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\b[^\n]*\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def add_lines(compose_file: Path, addition: str) -> None:
@@ -40,7 +40,7 @@ def test_page_gives_a_stack_with_the_store_in_it(bake: Bake, tmp_path: Path) -> 
         (project / server_file).write_text(server)
         add_lines(project / compose_file, lines)
     prod_env = project / "envs/prod.env"
-    prod_env.write_text(prod_env.read_text() + blocks("sh")[0])
+    prod_env.write_text(prod_env.read_text() + blocks("ini")[0])
     assert run(["make", f"PYTHON={PYTHON}", "secrets"], project).returncode == 0
 
     for compose_file, env_file in (("compose.yaml", "envs/dev.env"), ("compose.prod.yaml", ".env.prod")):
