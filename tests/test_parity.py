@@ -96,6 +96,17 @@ ROWS: dict[str, Row] = {
             "tests/test_chaos.py::test_every_promise_holds",
         ],
     ),
+    "B4 chains, groups and chords across services": Row(
+        "guides/tasks-across-services.md",
+        [
+            f"{PROJECT}/test_canvas.py::test_header_runs_in_one_service_and_body_in_the_other",
+            f"{PROJECT}/test_canvas.py::test_chain_crosses_to_the_other_service_and_back",
+            f"{PROJECT}/test_canvas.py::test_group_runs_in_both_services",
+            f"{PROJECT}/test_canvas.py::test_failed_part_is_a_dead_letter_and_the_body_does_not_run",
+            f"{PROJECT}/test_canvas.py::test_body_runs_once_when_the_worker_that_sends_it_is_killed",
+            f"{PROJECT}/test_signatures.py::test_chain_group_and_chord_on_one_queue",
+        ],
+    ),
     "B5 rate limits": Row(
         "guides/queues-and-tasks.md#when-it-gets-too-much",
         [
@@ -130,6 +141,9 @@ ROWS: dict[str, Row] = {
             "tests/test_compose_production.py::test_no_task_is_lost_when_a_worker_dies_or_all_of_it_stops",
         ],
     ),
+    "C1 one entry point for web, worker and beat": Row(
+        "how-to/use-django-prodserver.md", ["tests/test_pages.py::test_page_of_the_site_is_true"]
+    ),
     "C2 worker options": Row(
         "guides/run.md#environment-variables",
         [
@@ -152,6 +166,10 @@ ROWS: dict[str, Row] = {
             f"{PROJECT}/test_workers.py::test_pool_of_one_queue",
         ],
     ),
+    "C5 gevent at 100, measured": Row(
+        "how-to/choose-a-pool.md", ["tests/test_pages.py::test_page_of_the_site_is_true"]
+    ),
+    "C6 troubleshooting": Row("troubleshooting.md", ["tests/test_pages.py::test_page_of_the_site_is_true"]),
     "D1 a crontab entry in every scheduler": Row(
         "guides/schedules.md#add-an-entry",
         [f"{PROJECT}/test_beat.py::test_crontab_entry_fires_once"],
@@ -178,6 +196,13 @@ ROWS: dict[str, Row] = {
     "D5 a fixture that switches eager mode": Row(
         "guides/testing.md#three-ways-to-test-a-task",
         [f"{PROJECT}/test_eager.py::test_switches_every_app_and_back"],
+    ),
+    "D6 hosted PostgreSQL": Row(
+        "how-to/hosted-postgresql.md",
+        [
+            f"{PROJECT}/fastapi/test_database.py::test_connecting_is_bounded_and_nothing_is_prepared",
+            "tests/test_pages.py::test_page_of_the_site_is_true",
+        ],
     ),
     "E1 tasks are thin": Row(
         "guides/index.md#rules-that-hold-everywhere",
@@ -209,6 +234,12 @@ ROWS: dict[str, Row] = {
             "tests/test_compose_development.py::test_stack_comes_up_works_and_goes",
             "tests/test_compose_development.py::test_logs_and_shell_reach_the_containers",
         ],
+    ),
+    "E6 settings": Row(
+        "reference/celery-settings.md", ["tests/test_reference.py::test_every_setting_of_celery_has_a_row"]
+    ),
+    "E8 a picture of what runs": Row(
+        "guides/index.md", ["tests/test_picture.py::test_picture_shows_what_runs_and_nothing_else"]
     ),
     "E7 direct calls, eager tasks, a real worker": Row(
         "guides/testing.md#three-ways-to-test-a-task",
