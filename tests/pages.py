@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,10 +131,11 @@ def missing(quoted: str, printed: str) -> str | None:
 
 @dataclass
 class Staying:
-    """A command that runs until the page ends."""
+    """A command that runs until the page ends, at a terminal: there, only the terminal hands on Ctrl-C."""
 
     process: subprocess.Popen[bytes]
     log: Path
+    terminal: int
 
     def printed(self) -> str:
         """Return what it has printed up to now."""
@@ -142,13 +143,16 @@ class Staying:
 
     def stop(self) -> None:
         """Stop it as Ctrl-C does, and whatever it has left behind."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGINT)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+        deadline = time.monotonic() + 30
+        number = int(signal.SIGINT)
+        # Until all of them are gone: make may end before what it has started.
+        with suppress(ProcessLookupError):
+            while True:
+                os.killpg(self.process.pid, number)
+                number = 0 if time.monotonic() < deadline else int(signal.SIGKILL)
+                self.process.poll()
+                time.sleep(0.1)
+        os.close(self.terminal)
 
 
 @dataclass
@@ -290,17 +294,19 @@ class Reader:
 
     def _start(self, command: str) -> None:
         log = self.scratch / f"{len(self.staying)}.log"
+        terminal, stdin = os.openpty()
         with log.open("wb") as output:
             process = subprocess.Popen(
                 ["bash", "-c", f"exec {self._known(command)}"],
                 cwd=self.folder,
                 env=self.environment(),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        self.staying.append(Staying(process, log))
+        os.close(stdin)
+        self.staying.append(Staying(process, log, terminal))
         if ready := next((said for start, said in READY.items() if command.startswith(start)), ""):
             self._until(lambda: ready in self.staying[-1].printed(), f"{command!r} to say {ready!r}", PATIENCE)
 

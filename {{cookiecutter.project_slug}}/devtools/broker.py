@@ -45,6 +45,7 @@ def main() -> None:
         print("The other make targets find it. Ctrl-C stops it.", flush=True)
         with suppress(KeyboardInterrupt):
             signal.pause()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would leave the server behind
 
 
 if __name__ == "__main__":
