@@ -67,14 +67,16 @@ def table(runs: list[Run], part: str) -> Iterator[str]:
     variants = dict.fromkeys(row["variant"] for row in measured["rounds"])
     figures = dict.fromkeys(name for row in measured["rounds"] for name in row if name not in ("variant", "round"))
     compared = dict.fromkeys(name for ratios in measured["ratios"].values() for name in ratios)
-    titles = [part, *figures, *(f"{name}, ratios" for name in compared)]
+    notes = measured.get("notes", {})
+    titles = [part, *figures, *(f"{name}, ratios" for name in compared), *notes]
     yield f"{measured['title']}:"
     yield ""
     yield f"| {' | '.join(titles)} |"
-    yield f"| --- {'| --: ' * (len(titles) - 1)}|"
+    yield f"| --- {'| --: ' * (len(figures) + len(compared))}{'| --- ' * len(notes)}|"
     for variant in variants:
         cells = [_figure(runs, part, variant, figure) for figure in figures]
         cells += [_ratio(runs, part, variant, figure) for figure in compared]
+        cells += [about.get(variant, NONE) for about in notes.values()]
         yield f"| {' | '.join([variant, *cells])} |"
     yield ""
 

@@ -12,6 +12,7 @@ RUN = {
     "parts": {
         "eat": {
             "title": "Eating",
+            "notes": {"gives up": {"own": "nothing"}},
             "rounds": [
                 {"variant": "stock", "round": 1, "CPU": 200.0},
                 {"variant": "own", "round": 1, "CPU": 50.0},
@@ -39,10 +40,10 @@ def test_table_has_the_median_of_all_runs_and_the_ratio_of_each() -> None:
     assert list(figures.table([RUN, RUN], "eat")) == [
         "Eating:",
         "",
-        "| eat | CPU | CPU, ratios |",
-        "| --- | --: | --: |",
-        "| stock | 200 | - |",
-        "| own | 27 | 0.25, 0.25 (0.20-0.50) |",
+        "| eat | CPU | CPU, ratios | gives up |",
+        "| --- | --: | --: | --- |",
+        "| stock | 200 | - | - |",
+        "| own | 27 | 0.25, 0.25 (0.20-0.50) | nothing |",
         "",
     ]
 

@@ -70,7 +70,9 @@ def test_table_may_end_in_notes_also_as_markdown(part: Part) -> None:
 
 
 def test_data_hold_every_round(part: Part) -> None:
+    part.notes, part.notes_title = {"this project": "nothing"}, "gives up"
     data = json.loads(json.dumps(as_data([part], {"cpus": 2})))
+    assert data["parts"]["eat"]["notes"] == {"gives up": {"this project": "nothing"}}
     assert data["about"] == {"cpus": 2}
     assert len(data["parts"]["eat"]["rounds"]) == 6
     assert data["parts"]["eat"]["rounds"][1] == {"variant": "this project", "round": 1, "CPU": 50.0}

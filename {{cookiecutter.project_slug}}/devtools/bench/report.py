@@ -87,6 +87,7 @@ def as_data(parts: Iterable[Part], about: dict[str, Any]) -> dict[str, Any]:
         "parts": {
             part.name: {
                 "title": part.title,
+                "notes": {part.notes_title: part.notes} if part.notes else {},
                 "rounds": [
                     {"variant": sample.variant, "round": sample.round, **sample.figures} for sample in part.samples
                 ],
