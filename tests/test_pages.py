@@ -34,6 +34,17 @@ GUIDES = sorted(
 Prepare = Callable[[Answers, Path], Path]
 
 
+def copy_packages(source: Path, target: Path) -> None:
+    """Make ``target`` a virtual environment like ``source`` that can be changed without it."""
+    subprocess.run(["cp", "-al", source, target], check=True)
+    for program in (target / "bin").iterdir():
+        if not program.is_symlink() and (text := program.read_bytes()) and bytes(source) in text:
+            # Not in place: both folders have the same files.
+            program.unlink()
+            program.write_bytes(text.replace(bytes(source), bytes(target)))
+            program.chmod(0o755)
+
+
 @pytest.fixture(scope="session")
 def prepare(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Prepare:
     """Return a function that gives a project of its own, with its packages, in a folder."""
@@ -47,7 +58,7 @@ def prepare(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Prepare:
             ended = run(["make", f"PYTHON={PYTHON}", "setup"], made[key])
             assert ended.returncode == 0, ended.stdout
         copy = shutil.copytree(made[key], folder / rendered.name, ignore=shutil.ignore_patterns(".venv"))
-        subprocess.run(["cp", "-al", made[key] / ".venv", copy / ".venv"], check=True)
+        copy_packages(made[key] / ".venv", copy / ".venv")
         return copy
 
     return project
