@@ -56,12 +56,20 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     running.process.kill()
 
 
+def wait_until_ready(address: str) -> None:
+    """Wait until a service that answers can also use its servers."""
+    deadline = time.monotonic() + 30
+    while (answer := httpx.get(f"{address}/health/ready", timeout=10).json()) != {"status": "ready"}:
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.5)
+
+
 def test_everything_comes_up_and_is_announced(dev: Dev) -> None:
     dev.said("Ready:")
     for service in WEB_SERVICES:
         address = service.address(dev.environment)
         assert f"{address}{service.page}" in dev.output.read_text()
-        assert httpx.get(f"{address}/health/ready", timeout=10).json() == {"status": "ready"}
+        wait_until_ready(address)
     assert "REDIS_URL=redis://127.0.0.1:" in dev.run_file.read_text()
 
 
