@@ -16,6 +16,7 @@ from honcho.environ import parse, parse_procfile
 
 from devtools.broker import private_broker
 from devtools.ports import settle_ports
+from devtools.scratch import scratch_parent
 from devtools.servers import StoppedError, stop_group, tail
 from devtools.web_services import WEB_SERVICES, WebService
 
@@ -170,7 +171,7 @@ def running_stack(*, extra: dict[str, str] | None = None, only: set[str] | None 
         extra: variables that win over those of this process.
         only: names of the processes to run; all by default.
     """
-    with tempfile.TemporaryDirectory(prefix="stack-") as folder:
+    with tempfile.TemporaryDirectory(prefix="stack-", dir=scratch_parent()) as folder:
         directory = Path(folder)
         defaults = parse((ROOT / "envs/dev.env").read_text())
         environment = with_own_python({**defaults, **os.environ, **(extra or {})})

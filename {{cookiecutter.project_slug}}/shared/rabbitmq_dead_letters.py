@@ -18,6 +18,8 @@ DEAD_QUEUE = Queue(
     queue_arguments={"x-queue-type": "quorum", "x-max-length": 10_000, "x-max-length-bytes": 100_000_000},
 )
 
+PATIENCE = 10  # seconds; whoever looks at dead letters can wait for a busy broker longer than whoever sends a task
+
 
 class TaskQueue(Queue):
     """A queue whose dead messages have a place to go to as soon as it is there itself."""
@@ -50,7 +52,8 @@ def collect_dead(app: Celery, letters: DeadLetters) -> int:
         Exception: whatever the clients of the broker and of Redis raise when they are away.
     """
     count = 0
-    with app.connection_for_read() as connection:
+    options = {"read_timeout": PATIENCE, "write_timeout": PATIENCE}
+    with app.connection_for_read(connect_timeout=PATIENCE, transport_options=options) as connection:
         channel: Any = connection.channel()
         queue = DEAD_QUEUE(channel)
         queue.declare()

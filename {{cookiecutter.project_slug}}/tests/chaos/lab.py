@@ -19,6 +19,7 @@ from typing import Any
 from celery import Celery
 from honcho.environ import parse
 
+from devtools.scratch import scratch_parent
 from devtools.servers import stop_group, tail
 from devtools.stack import ROOT, Stack, procfile, run_release, with_own_python
 from shared.celery_settings import celery_configuration
@@ -116,7 +117,7 @@ class Lab:
 @contextmanager
 def open_lab(broker: str, seed: int, breakage: Breakage | None = None) -> Iterator[Lab]:
     """Have the servers running while the context is open; then the logs are deleted, unless something broke."""
-    lab = Lab(broker, Path(tempfile.mkdtemp(prefix="chaos-")), seed, breakage or Breakage())
+    lab = Lab(broker, Path(tempfile.mkdtemp(prefix="chaos-", dir=scratch_parent())), seed, breakage or Breakage())
     try:
         with ExitStack() as stack:
             stack.callback(lab.close)
