@@ -60,7 +60,7 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
         "worker_pool": settings.celery_worker_pool,
         "worker_max_tasks_per_child": settings.celery_worker_max_tasks_per_child,
         "worker_max_memory_per_child": settings.celery_worker_max_memory_per_child,
-        # Works on SIGQUIT only; the launcher makes SIGTERM do the same.
+        # Celery heeds it on SIGQUIT only, and then waits for all of it; on SIGTERM see shared/worker_stop.py.
         # https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown
         "worker_soft_shutdown_timeout": settings.celery_worker_soft_shutdown_timeout,
         "task_soft_time_limit": settings.celery_task_soft_time_limit,

@@ -1,22 +1,28 @@
-"""A worker that was asked to stop ends, even if Celery's own way of ending gets stuck.
+"""A worker that was asked to stop takes no more tasks, and ends with those that it runs, or when their time is up.
 
-Celery ends within the signal's handler, in the midst of whatever the signal has interrupted. Interrupted while it hands
-a task to a child, it waits for ever: about one stop in twenty-five under full load.
+Celery's soft shutdown waits for the whole of ``worker_soft_shutdown_timeout`` even if the tasks end sooner, and does so
+within the signal's handler: interrupted while it hands a task to a child, it waits for ever. Its warm shutdown does
+neither, and has no limit. So SIGTERM starts that one, and here is the limit.
+
+https://docs.celeryq.dev/en/stable/userguide/workers.html#stopping-the-worker
 """
 
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from celery import bootsteps
 from celery.utils.log import get_logger
+from celery.worker import state
 
 from shared.leases import give_back_all_but
 
-PATIENCE = 10  # seconds beyond what tasks are given to finish
+PATIENCE = 10  # seconds beyond the timeout, for Celery's own way of giving back
+IDLE = 3  # seconds after the last task in which Celery should have ended by itself; under full load it often does not
 
 logger = get_logger(__name__)
 
@@ -28,29 +34,45 @@ class StopStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Begin to watch for the signals that stop a worker after a bounded time."""
-        signals = [signal.SIGQUIT]
-        if os.environ.get("REMAP_SIGTERM") == signal.SIGQUIT.name:
-            signals.append(signal.SIGTERM)
-        for number in signals:
-            self._watch(parent, number)
+        timeout = parent.app.conf.worker_soft_shutdown_timeout
+        self._watch(parent, signal.SIGTERM, timeout)
+        # What SIGQUIT means, or the second Ctrl-C, is Celery's own affair, as long as it ends.
+        self._watch(parent, signal.SIGQUIT, timeout + PATIENCE)
 
-    def _watch(self, worker: Any, number: signal.Signals) -> None:
+    def _watch(self, worker: Any, number: signal.Signals, seconds: float) -> None:
         handle: Any = signal.getsignal(number)
 
         def begin_to_stop(*arguments: Any) -> None:
-            threading.Thread(target=end_in_time, args=(worker,), daemon=True).start()
+            threading.Thread(target=end_after, args=(worker, seconds), daemon=True).start()
             handle(*arguments)
 
         signal.signal(number, begin_to_stop)
 
 
-def end_in_time(worker: Any) -> None:
-    """Wait for as long as stopping may take; then give everything back, and end this process and its children."""
-    seconds = worker.app.conf.worker_soft_shutdown_timeout + PATIENCE
-    time.sleep(seconds)
-    logger.error("this worker did not stop within %s s and is ended; its tasks go back to their queues", seconds)
-    for child in getattr(getattr(worker.pool, "_pool", None), "_pool", ()):
+def end_after(worker: Any, seconds: float) -> None:
+    """Wait for as long as tasks may still run; then give everything back, and end this process and its children."""
+    began = busy = now = time.monotonic()
+    while now - began < seconds and now - busy < IDLE:
+        time.sleep(0.1)
+        now = time.monotonic()
+        busy = now if _is_busy(worker) else busy
+    if now - busy < IDLE:
+        running = ", ".join(f"{request.name}[{request.id}]" for request in tuple(state.active_requests))
+        logger.warning("ended after %s s; what still ran goes back to its queue: %s", seconds, running or "nothing")
+    for child in _children(worker):
         with suppress(OSError):
             os.kill(child.pid, signal.SIGKILL)
     give_back_all_but(set())
+    with suppress(Exception):  # a broker that gives back by itself, or is away
+        worker.consumer.task_consumer.channel.qos.restore_unacked_once()  # without leases
     os._exit(0)  # it did stop, and left nothing behind
+
+
+def _children(worker: Any) -> Iterable[Any]:
+    return getattr(getattr(worker.pool, "_pool", None), "_pool", ())
+
+
+def _is_busy(worker: Any) -> bool:
+    """Return whether a task runs, or was handed to a child that has not said yet that it runs."""
+    handed_over: Any = getattr(getattr(worker.pool, "_pool", None), "_cache", None)
+    return bool(state.active_requests or handed_over)

@@ -5,6 +5,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib import import_module
@@ -57,6 +58,15 @@ def sender_for(environment: dict[str, str]) -> Celery:
     }
     app.conf.update(celery_configuration(CelerySettings(**names), SERVICES[0]))  # type: ignore[arg-type]
     return app
+
+
+def end_task(app: Celery, task_id: str) -> None:
+    """Kill a task that runs, so that no worker of a later test gets it again."""
+    app.control.revoke(task_id, terminate=True, signal="SIGKILL")
+    deadline = time.monotonic() + 30
+    while (state := str(app.AsyncResult(task_id).state)) != "REVOKED":
+        assert time.monotonic() < deadline, state
+        time.sleep(0.05)
 
 
 def node_name(name: str) -> str:

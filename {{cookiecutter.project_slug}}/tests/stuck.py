@@ -1,16 +1,12 @@
-"""A worker whose way of ending gets stuck, for tests that stop it; it comes with a task that takes its time."""
+"""A worker whose way of ending gets stuck, for tests that stop it."""
 
 import time
 
 from celery.concurrency.prefork import TaskPool
 
-from tests.sleeping import nap
-
-__all__ = ["nap"]
-
 
 def stop_never(_: TaskPool) -> None:
-    """Wait, as Celery does when it is asked to stop while it hands a task to a child."""
+    """Wait, as Celery does now and then when it is asked to stop under full load."""
     time.sleep(600)
 
 

@@ -62,7 +62,6 @@ def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("CELERY_BROKER_URL", "")
     monkeypatch.setattr(worker, "run_worker", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["worker.py", QUEUES[0].name])
-    monkeypatch.setenv("REMAP_SIGTERM", "SIGQUIT")
     worker.main(QUEUES[0].name)
     assert "CELERY_BROKER_URL" not in os.environ
     assert sys.argv == ["-m", "shared.commands.worker", QUEUES[0].name]

@@ -1,26 +1,56 @@
-"""A worker that is asked to stop ends in time, whatever Celery does."""
+"""A worker that is asked to stop ends when its tasks have ended, and in time, whatever Celery does."""
 
+import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from celery import Celery
 
 from devtools.stack import Stack
 from shared.layout import queue_names
+from tests.conftest import end_task
 
 QUEUE = queue_names()[0]
+LONG = "300"  # seconds; more than these tests wait
+
+StartWorker = Callable[..., Celery]
 
 
-def test_worker_that_is_stuck_ends_and_gives_its_task_back(broker: Stack, start_worker: Callable[..., Celery]) -> None:
-    app = start_worker(QUEUE, "stuck", "--include tests.stuck --concurrency 1")
-    result = app.send_task("tests.sleeping.nap", [40], queue=QUEUE, ignore_result=False)
+def send_nap(app: Celery, seconds: float) -> Any:
+    """Send a task that takes so long, and return when it runs."""
+    result = app.send_task("tests.sleeping.nap", [seconds], queue=QUEUE, ignore_result=False)
     while app.AsyncResult(result.id).state != "STARTED":
         time.sleep(0.05)
-    broker.stop("stuck", patience=60)
-    assert "did not stop within 11.0 s and is ended" in broker.log("stuck").read_text()
+    return result
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_worker_ends_with_its_last_task(broker: Stack, start_worker: StartWorker, pool: str) -> None:
+    environment = {"CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": LONG, "CELERY_WORKER_POOL": pool}
+    app = start_worker(QUEUE, pool, "--include tests.sleeping", **environment)
+    result = send_nap(app, 2)
+    broker.send_signal(pool, signal.SIGTERM)
+    assert broker.wait(pool, 60) == 0
+    assert app.AsyncResult(result.id).state == "SUCCESS"
+
+
+def test_worker_that_is_stuck_ends_when_nothing_runs(broker: Stack, start_worker: StartWorker) -> None:
+    start_worker(QUEUE, "stuck", "--include tests.stuck", CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT=LONG)
+    broker.send_signal("stuck", signal.SIGTERM)
+    assert broker.wait("stuck", 60) == 0
+
+
+def test_task_whose_time_is_up_goes_back(broker: Stack, start_worker: StartWorker) -> None:
+    app = start_worker(QUEUE, "stopped", "--include tests.sleeping --concurrency 1")
+    result = send_nap(app, 40)
+    broker.stop("stopped", patience=60)
+    log = broker.log("stopped").read_text()
+    assert f"ended after 1.0 s; what still ran goes back to its queue: tests.sleeping.nap[{result.id}]" in log
     start_worker(QUEUE, "next", "--include tests.sleeping")
-    for _ in range(600):
-        if f"nap[{result.id}] received" in broker.log("next").read_text():
-            return
+    deadline = time.monotonic() + 60
+    while f"nap[{result.id}] received" not in broker.log("next").read_text():
+        assert time.monotonic() < deadline, broker.log("next").read_text()
         time.sleep(0.1)
-    raise AssertionError(broker.log("next").read_text())
+    end_task(app, result.id)

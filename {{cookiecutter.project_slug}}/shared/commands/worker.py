@@ -5,7 +5,6 @@ adds some, which takes longer than everything else that a worker needs.
 """
 
 import gc
-import os
 import sys
 from importlib.util import find_spec
 from typing import NoReturn
@@ -57,9 +56,6 @@ def main(queue_name: str = "", *options: str) -> None:
         queue = find_queue(queue_name)
     except LookupError as error:
         raise SystemExit(str(error)) from None
-    # Soft shutdown needs SIGQUIT, and what stops a worker (honcho, Docker, systemd) sends SIGTERM.
-    # https://docs.celeryq.dev/en/stable/userguide/workers.html#the-remap-sigterm-feature
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     arguments = [*worker_arguments(queue), *options]
     if any(argument.endswith(LEFT_TO_CELERY) for argument in arguments):
         run_celery(arguments)

@@ -13,7 +13,7 @@ FOUR = {"CELERY_WORKER_CONCURRENCY": str(CONCURRENCY)}
 breakage("early-acknowledgement", "worker-kill", settings={"task_acks_late": False})
 breakage("no-leases", "worker-kill", environment={"CELERY_BROKER_LEASE": "0"}, broker="redis")
 breakage("no-claim", "worker-kill-only", environment={UNGUARDED: "1"})
-breakage("no-soft-shutdown", "worker-stop", environment={"REMAP_SIGTERM": "SIGTERM"})
+breakage("no-end-in-time", "worker-stop", settings={"worker_soft_shutdown_timeout": 600})
 
 
 @fault("worker-kill", "A worker that is killed with all its processes loses no task: another one runs them again.")
