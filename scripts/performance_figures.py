@@ -21,9 +21,9 @@ HEAD = """\
 
 <!-- scripts/performance_figures.py writes this page: `make figures`. -->
 
-What `make bench` measured in the default project, {runs} times with each broker. A ratio is to the row that has none,
-round by round: the median of each run, and in brackets the smallest and largest round of all runs. CPU time is in
-microseconds, for a task or for a call; the figures before the ratios are medians of all runs.
+What `make bench` measured in the default project, {runs} times with each broker, `settings` and `away` once. A ratio is
+to the row that has none, round by round: the median of each run, and in brackets the smallest and largest round of all
+runs. CPU time is in microseconds, for a task or for a call; the figures before the ratios are medians of all runs.
 [Performance](../explanation/performance.md) says what they mean.
 """
 

@@ -30,6 +30,7 @@ from shared.publishing import Envelope, facts, is_plain, publish_by_celery, publ
 from shared.rabbitmq_wire import Parcel, Problem, Wire
 from shared.redis_publisher import Command, async_line_to, line_to, notes
 
+REMOVAL = 0.1  # seconds that remain, after the deadline, to take back what was noted
 TOGETHER = 100  # senders in one event loop whose messages are confirmed together
 
 logger = get_logger(__name__)
@@ -43,13 +44,12 @@ class Wires:
         self._idle: deque[Wire] = deque()
         self._breaker = Breaker()
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: Parcel, deadline: float) -> None:
         """Send ``parcel``.
 
         Raises:
-            BrokerUnavailableError: the broker did not take it in time.
+            BrokerUnavailableError: the broker did not take it until ``deadline``.
         """
-        deadline = monotonic() + DEADLINE
         with self._breaker.guard(), unreachable_is_unavailable():
             if problem := self._send(parcel, deadline):
                 raise problem
@@ -176,15 +176,18 @@ def _noted(app: Celery, messages: Sequence[Message]) -> Iterator[None]:
         yield
         return
     line = line_to(facts(app).result_backend)
+    noted = True
     try:
         line.execute(commands)
     except UNREACHABLE as error:
+        noted = False
         _cannot_note(error)
     try:
         yield
     except BaseException:
-        with suppress(*UNREACHABLE):
-            line.execute(_removal(commands))
+        if noted:
+            with suppress(*UNREACHABLE):
+                within_deadline(lambda: line.execute(_removal(commands)), REMOVAL)
         raise
 
 
@@ -195,17 +198,20 @@ async def _noted_async(app: Celery, messages: Sequence[Message]) -> AsyncIterato
         yield
         return
     line = async_line_to(facts(app).result_backend)
+    noted = True
     try:
         async with asyncio.timeout(DEADLINE / 2):
             await line.execute(commands)
     except UNREACHABLE as error:
+        noted = False
         _cannot_note(error)
     try:
         yield
     except BaseException:
-        with suppress(*UNREACHABLE):
-            async with asyncio.timeout(DEADLINE / 2):
-                await line.execute(_removal(commands))
+        if noted:
+            with suppress(*UNREACHABLE):
+                async with asyncio.timeout(REMOVAL):
+                    await line.execute(_removal(commands))
         raise
 
 
@@ -219,9 +225,10 @@ def publish(app: Celery, messages: Sequence[Message]) -> None:
     if not is_direct(app, messages):
         publish_by_celery(app, messages)
         return
+    deadline = monotonic() + DEADLINE
     envelopes = [Envelope(app, message) for message in messages]
     with _noted(app, messages):
-        _wires_of(app).send(envelopes)
+        _wires_of(app).send(envelopes, deadline)
     for envelope in envelopes:
         envelope.tell()
 

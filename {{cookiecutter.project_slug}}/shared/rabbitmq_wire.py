@@ -12,7 +12,7 @@ from amqp import Message as Content
 from celery import Celery
 from kombu import Connection
 
-from shared.deadline import UNREACHABLE, BrokerUnavailableError
+from shared.deadline import DEADLINE, UNREACHABLE, BrokerUnavailableError
 from shared.publishing import Envelope, facts
 from shared.queue_limit import count_waiting, must_ask, note_waiting, refuse_if_full
 
@@ -63,7 +63,9 @@ class Wire:
     def __init__(self, app: Celery) -> None:
         self._broker = facts(app).broker_url
         # Nobody would answer heartbeats in between, and confirmations are counted here.
-        options: Any = {"heartbeat": 0, "transport_options": {"confirm_publish": False}}
+        # Half of the deadline, as there may be two questions: whether the queue is full, and what is to be sent.
+        transport_options = {"confirm_publish": False, "read_timeout": DEADLINE / 2, "write_timeout": DEADLINE / 2}
+        options: Any = {"heartbeat": 0, "transport_options": transport_options}
         self._connection: Connection = app.connection_for_write(**options)
         self._lost = (*self._connection.connection_errors, *self._connection.channel_errors)
         self._channel: Any = None

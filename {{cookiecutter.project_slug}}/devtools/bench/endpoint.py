@@ -34,24 +34,30 @@ class Endpoint:
     pid: int
 
 
+def own(title: str) -> str:
+    """Return how a service's own endpoint is called."""
+    return f"{title}: this project"
+
+
+def naive(title: str) -> str:
+    """Return how the baseline's endpoint in the same service is called."""
+    return f"{title}: stock .delay()"
+
+
+def baselines() -> dict[str, str]:
+    """Return with what each endpoint is compared."""
+    return {name(each.title): naive(each.title) for each in WEB_SERVICES for name in (own, naive)}
+
+
 def new_part() -> Part:
     """Return the part as it is before anything is measured."""
-    titles = [service.title for service in WEB_SERVICES]
     return Part(
         NAME,
         f"An endpoint that sends a task, {CLIENTS} clients at once; beside it, the health endpoint",
         (Column("CPU", "us"), Column("requests/s"), Column("p99", "ms"), Column("health p99", "ms"), Column("errors")),
         ("CPU", "requests/s", "health p99"),
-        baselines={name(title): _naive(title) for title in titles for name in (_own, _naive)},
+        baselines=baselines(),
     )
-
-
-def _own(title: str) -> str:
-    return f"{title}: this project"
-
-
-def _naive(title: str) -> str:
-    return f"{title}: stock .delay()"
 
 
 def start_services(ground: Ground) -> list[Endpoint]:
@@ -59,8 +65,8 @@ def start_services(ground: Ground) -> list[Endpoint]:
     found = []
     for service in WEB_SERVICES:
         for name, command, path in (
-            (_naive(service.title), web.baseline_command(service), "/delay"),
-            (_own(service.title), web.command(service), f"/queues/{QUEUE}/ping"),
+            (naive(service.title), web.baseline_command(service), "/delay"),
+            (own(service.title), web.command(service), f"/queues/{QUEUE}/ping"),
         ):
             port = free_port()
             # What the baseline shares with the project, such as its database, is set as the project needs it.

@@ -8,17 +8,26 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 PATIENCE = 30.0  # seconds
 
 
 @dataclass
 class Answers:
-    """The seconds that each answer took, and how many were not 2xx."""
+    """The seconds that each answer took, how many were not 2xx, and when (``time.time()``) the others came."""
 
     taken: list[float] = field(default_factory=list)
     errors: int = 0
+    good_at: list[float] = field(default_factory=list)
+
+    def add(self, taken: float, status: int) -> None:
+        """Note an answer that has just come."""
+        self.taken.append(taken)
+        if 200 <= status < 300:
+            self.good_at.append(time.time())
+        else:
+            self.errors += 1
 
 
 async def answer(reader: asyncio.StreamReader) -> int:
@@ -42,8 +51,7 @@ async def client(port: int, request: bytes, until: float, pause: float, answers:
             while (started := time.perf_counter()) < until:
                 writer.write(request)
                 status = await asyncio.wait_for(answer(reader), PATIENCE)
-                answers.taken.append(time.perf_counter() - started)
-                answers.errors += not 200 <= status < 300
+                answers.add(time.perf_counter() - started, status)
                 if pause:
                     await asyncio.sleep(pause)
         except (asyncio.IncompleteReadError, ConnectionResetError, BrokenPipeError):
@@ -67,7 +75,7 @@ async def load(port: int, method: str, path: str, clients: int, seconds: float, 
 def main(port: str, method: str, path: str, clients: str, seconds: str, pause: str) -> None:
     """Print the answers as JSON."""
     answers = asyncio.run(load(int(port), method, path, int(clients), float(seconds), float(pause)))
-    print(json.dumps({"taken": answers.taken, "errors": answers.errors}))
+    print(json.dumps(asdict(answers)))
 
 
 if __name__ == "__main__":

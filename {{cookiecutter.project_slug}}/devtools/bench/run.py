@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from devtools.bench import consume, endpoint, growth, send, settings, start
+from devtools.bench import away, consume, endpoint, growth, send, settings, start
 from devtools.bench.figures import Part
 from devtools.bench.ground import Ground, open_ground
 from devtools.bench.picture import write_picture
@@ -26,8 +26,9 @@ PARTS: dict[str, tuple[Run, float, float]] = {
     start.NAME: (start.run, 40, 10),
     growth.NAME: (growth.run, 60, 0),
     settings.NAME: (settings.run, 150, 0),
+    away.NAME: (away.run, 90, 30),
 }
-ONLY_IF_NAMED = {settings.NAME}
+ONLY_IF_NAMED = {settings.NAME, away.NAME}
 
 
 class Parser(argparse.ArgumentParser):
