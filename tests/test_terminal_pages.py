@@ -32,7 +32,24 @@ def rendered_with_enter(folder: Path) -> str:
     return "\n".join(line.rstrip() for line in screen.getvalue().splitlines())
 
 
+def abridged(screen: str, quoted: str) -> str:
+    """Return what the terminal showed without what a quotation leaves out, where it has a line ``...``."""
+    head, dots, tail = quoted.partition("\n...\n")
+    return screen[: len(head)] + dots + screen[len(screen) - len(tail) :] if dots else screen
+
+
 @pytest.mark.parametrize("page", ["docs/index.md", "docs/tutorial.md"])
 def test_page_shows_the_questions_and_the_last_screen(page: str, tmp_path: Path) -> None:
     (shown,) = [block.text for block in blocks(ROOT / page) if block.text.startswith(f"$ {RENDERER}\n")]
-    assert shown == f"$ {RENDERER}\n{rendered_with_enter(tmp_path)}\n"
+    assert shown == abridged(f"$ {RENDERER}\n{rendered_with_enter(tmp_path)}\n", shown)
+
+
+def test_overview_leaves_nothing_out() -> None:
+    assert "\n...\n" not in (ROOT / "docs/index.md").read_text()
+
+
+@pytest.mark.parametrize("quoted", ["one\nthree\nfour\n", "one\n...\nfive\n", "zero\n...\nfour\n", "one\n...\nthree\n"])
+def test_quotation_that_is_not_what_the_terminal_showed_is_found(quoted: str) -> None:
+    screen = "one\ntwo\nthree\nfour\n"
+    assert abridged(screen, "one\n...\nfour\n") == "one\n...\nfour\n"
+    assert abridged(screen, quoted) != quoted

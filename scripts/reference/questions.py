@@ -48,7 +48,8 @@ REFUSED = """\
 ## Wrong answers
 
 A wrong answer ends the rendering with one line that says what would be right. The exit status is 1, and nothing is
-left on the disk. At the prompt, it ends before the next question.
+left on the disk. At the prompt, it ends before the next question. A misspelt question on the command line is no wrong
+answer: cookiecutter ignores what it does not know, such as `brokr=rabbitmq`, and says nothing.
 """
 
 

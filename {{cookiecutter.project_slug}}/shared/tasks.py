@@ -30,7 +30,7 @@ def refuse_long_delay(app: Celery, countdown: float | None = None, eta: datetime
     if limit is not None and delay >= limit:
         raise ValueError(
             f"a delay of {delay:.0f} s reaches the visibility timeout, and the task would run twice: "
-            f"keep it below CELERY_BROKER_VISIBILITY_TIMEOUT ({limit} s), or let the schedule start it"
+            f"keep it below CELERY_BROKER_VISIBILITY_TIMEOUT ({limit} s)"
         )
 
 
