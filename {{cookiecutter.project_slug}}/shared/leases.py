@@ -239,7 +239,8 @@ class Leases:
         self._settle(tag, lambda: self._run(SET_ASIDE, tag))
 
     def give_back_all_but(self, tags: set[str]) -> None:
-        """Put back what this process holds, except for ``tags``."""
+        """Put back what this process holds, except for ``tags``, and forget what it has done."""
+        self.flush()
         self.give_back([tag for tag in list(self._held) if tag not in tags])
 
     def _settle(self, tag: str, settlement: Callable[[], Any]) -> None:

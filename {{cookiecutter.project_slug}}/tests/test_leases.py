@@ -228,6 +228,18 @@ def test_closing_gives_messages_back_in_their_order(server: Server, taker: Calla
     assert taker(lease=60.0).take(3) == ["one", "two", "three"]
 
 
+def test_giving_back_forgets_first_what_was_done(server: Server, taker: Callable[..., Taker]) -> None:
+    server.send("done")
+    one = taker()
+    one.take(1, ack=False)
+    held = one.channel.leases
+    held.turn(claiming=True)  # as in a worker's loop, which lets acknowledgements wait for the next claim
+    [message] = one.messages
+    message.ack()
+    held.give_back_all_but(set())
+    assert server.keys() == set()
+
+
 def test_rejected_message_goes_to_the_end_of_its_queue(server: Server, taker: Callable[..., Taker]) -> None:
     server.send("one", "two")
     holder = taker()
