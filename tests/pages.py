@@ -357,6 +357,9 @@ class Reader:
 @contextmanager
 def reading(folder: Path, scratch: Path) -> Iterator[Reader]:
     """Have somebody follow pages in ``folder`` while the context is open; then whatever runs is stopped."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in the background of a shell; what is started here would ignore Ctrl-C as well.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     reader = Reader(folder, scratch)
     try:
         yield reader
