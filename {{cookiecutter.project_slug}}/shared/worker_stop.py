@@ -7,9 +7,9 @@ neither, and has no limit. So SIGTERM starts that one, and here is the limit.
 https://docs.celeryq.dev/en/stable/userguide/workers.html#stopping-the-worker
 """
 
+import _thread
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -43,7 +43,8 @@ class StopStep(bootsteps.StartStopStep):
         handle: Any = signal.getsignal(number)
 
         def begin_to_stop(*arguments: Any) -> None:
-            threading.Thread(target=end_after, args=(worker, seconds), daemon=True).start()
+            # A Thread would wait until it has started, which gevent allows nobody to do in a signal's handler.
+            _thread.start_new_thread(end_after, (worker, seconds))
             handle(*arguments)
 
         signal.signal(number, begin_to_stop)

@@ -128,7 +128,9 @@ def open_lab(broker: str, seed: int, breakage: Breakage | None = None) -> Iterat
         raise
     finally:
         if lab.keep:
-            print(f"The logs of all processes are in {lab.folder}", file=sys.stderr)
+            kept = shutil.copytree(lab.folder, tempfile.mkdtemp(prefix="chaos-"), dirs_exist_ok=True)
+            shutil.rmtree(lab.folder, ignore_errors=True)
+            print(f"The logs of all processes are in {kept}", file=sys.stderr)
         else:
             shutil.rmtree(lab.folder, ignore_errors=True)
 
