@@ -1,15 +1,12 @@
 """Part 7, only if named: the servers freeze while clients ask, and go on; what the clients see of it."""
 
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
-from devtools.bench.endpoint import HEALTH, PAUSE, Endpoint, answers_of, baselines, begin, p99, start_services
+from devtools.bench.endpoint import HEALTH, PAUSE, Endpoint, answers_of, baselines, begin, in_turn, p99
 from devtools.bench.figures import Column, Part, rounds
 from devtools.bench.ground import Ground
 from devtools.bench.sending_processes import Senders
+from devtools.bench.workers import held
 
 NAME = "away"
 CLIENTS = 16  # more than gunicorn has threads
@@ -27,19 +24,6 @@ def new_part() -> Part:
     )
 
 
-@contextmanager
-def frozen(ground: Ground) -> Iterator[None]:
-    """Halt the servers without ending them while the context is open."""
-    try:
-        for server in ground.servers:
-            os.kill(server.pid, signal.SIGSTOP)
-        yield
-    finally:
-        for server in ground.servers:
-            with suppress(ProcessLookupError):
-                os.kill(server.pid, signal.SIGCONT)
-
-
 def measure(ground: Ground, endpoint: Endpoint) -> dict[str, float]:
     """Ask an endpoint before, while and after the servers are frozen, and return its figures.
 
@@ -50,7 +34,7 @@ def measure(ground: Ground, endpoint: Endpoint) -> dict[str, float]:
     asking = begin(endpoint, "POST", endpoint.path, CLIENTS, seconds, PAUSE)
     looking = begin(endpoint, "GET", HEALTH, 1, seconds, PAUSE)
     time.sleep(BEFORE)
-    with frozen(ground):
+    with held(*ground.servers):
         time.sleep(FROZEN)
     back = time.time()
     answers, health = answers_of(asking, endpoint.name), answers_of(looking, endpoint.name)
@@ -67,17 +51,11 @@ def measure(ground: Ground, endpoint: Endpoint) -> dict[str, float]:
 
 def run(ground: Ground, senders: Senders, seconds: float) -> Part:
     """Freeze the servers for every endpoint in turn, round by round."""
-    part, began = new_part(), time.monotonic()
-    senders.prepare(["stock", "contract"])
-    try:
-        endpoints = start_services(ground)
-        for number in rounds(seconds, 1, 1 if ground.quick else 3, began):
-            for endpoint in endpoints:
-                figures = measure(ground, endpoint)
-                part.add(endpoint.name, number, **figures)
-                ground.say(f"{NAME}, round {number}: {endpoint.name:<24}slowest answer {figures['slowest']:6.0f} ms")
-                senders.purge("stock")
-                senders.purge("contract")
-    finally:
-        ground.stop_all()
-    return part
+    return in_turn(
+        new_part(),
+        ground,
+        senders,
+        rounds(seconds, 1, 1 if ground.quick else 3, time.monotonic()),
+        lambda endpoint: measure(ground, endpoint),
+        lambda figures: f"slowest answer {figures['slowest']:6.0f} ms",
+    )

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import quantiles
 
@@ -119,19 +120,38 @@ def measure(ground: Ground, endpoint: Endpoint, seconds: float) -> dict[str, flo
     }
 
 
-def run(ground: Ground, senders: Senders, seconds: float) -> Part:
-    """Load every endpoint in turn, round by round."""
-    part, began = new_part(), time.monotonic()
+def in_turn(
+    part: Part,
+    ground: Ground,
+    senders: Senders,
+    numbers: Iterable[int],
+    measure: Callable[[Endpoint], dict[str, float]],
+    shown: Callable[[dict[str, float]], str],
+) -> Part:
+    """Measure every endpoint in each round, and return ``part`` with the figures; ``shown`` says one of them."""
     senders.prepare(["stock", "contract"])
     try:
         endpoints = start_services(ground)
-        for number in rounds(seconds, 1 if ground.quick else 2, 9, began):
+        for number in numbers:
             for endpoint in endpoints:
-                figures = measure(ground, endpoint, QUICK_SECONDS if ground.quick else SECONDS)
+                figures = measure(endpoint)
                 part.add(endpoint.name, number, **figures)
-                ground.say(f"{NAME}, round {number}: {endpoint.name:<24}{figures['requests/s']:6.0f} requests a second")
+                ground.say(f"{part.name}, round {number}: {endpoint.name:<24}{shown(figures)}")
                 senders.purge("stock")
                 senders.purge("contract")
     finally:
         ground.stop_all()
     return part
+
+
+def run(ground: Ground, senders: Senders, seconds: float) -> Part:
+    """Load every endpoint in turn, round by round."""
+    lasts = QUICK_SECONDS if ground.quick else SECONDS
+    return in_turn(
+        new_part(),
+        ground,
+        senders,
+        rounds(seconds, 1 if ground.quick else 2, 9, time.monotonic()),
+        lambda endpoint: measure(ground, endpoint, lasts),
+        lambda figures: f"{figures['requests/s']:6.0f} requests a second",
+    )

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psutil
+
 from devtools.bench.ground import Ground, Process
 from devtools.bench.sending_processes import QUEUES, Senders
 from devtools.bench.tasks import QUEUE
@@ -84,10 +86,12 @@ def running(ground: Ground, senders: Senders, workers: tuple[Worker, ...]) -> It
 
 
 @contextmanager
-def held(process: Process) -> Iterator[None]:
-    """Have a worker take nothing while the context is open, however much is sent."""
-    process.send_signal(signal.SIGSTOP)
+def held(*processes: Process | psutil.Process) -> Iterator[None]:
+    """Halt processes without ending them while the context is open: workers take nothing, servers answer nobody."""
     try:
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)
         yield
     finally:
-        process.send_signal(signal.SIGCONT)
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
