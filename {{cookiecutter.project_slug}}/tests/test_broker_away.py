@@ -18,9 +18,7 @@ from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
 from shared.layout import queue_names
 
-# Seconds in which a request is answered, on a busy machine as well; `make bench ONLY=away` measures how long it takes.
-# Without a bound it would be ten and more.
-LIMIT = 4.0
+LIMIT = 2.0  # seconds in which a request is answered
 PING = f"/queues/{queue_names()[0]}/ping"
 
 each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
@@ -120,4 +118,4 @@ def assert_others_are_answered(services: Stack, service: WebService) -> None:
         assert httpx.get(f"{service.address(services.environment)}/health/live", timeout=30).status_code == 200
         seconds = time.perf_counter() - started
         assert not all(future.done() for future in waiting), "the requests did not wait, so this showed nothing"
-    assert seconds < LIMIT / 2
+    assert seconds < 1
