@@ -11,7 +11,6 @@ import _thread
 import os
 import signal
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -60,7 +59,7 @@ def end_after(worker: Any, seconds: float) -> None:
     if now - busy < IDLE:
         running = ", ".join(f"{request.name}[{request.id}]" for request in tuple(state.active_requests))
         logger.warning("ended after %s s; what still ran goes back to its queue: %s", seconds, running or "nothing")
-    for child in _children(worker):
+    for child in _inside(worker, "_pool"):
         with suppress(OSError):
             os.kill(child.pid, signal.SIGKILL)
     give_back_all_but(set())
@@ -69,11 +68,11 @@ def end_after(worker: Any, seconds: float) -> None:
     os._exit(0)  # it did stop, and left nothing behind
 
 
-def _children(worker: Any) -> Iterable[Any]:
-    return getattr(getattr(worker.pool, "_pool", None), "_pool", ())
+def _inside(worker: Any, name: str) -> Any:
+    """Return an attribute of the pool within Celery's, which only some kinds have."""
+    return getattr(getattr(worker.pool, "_pool", None), name, ())
 
 
 def _is_busy(worker: Any) -> bool:
     """Return whether a task runs, or was handed to a child that has not said yet that it runs."""
-    handed_over: Any = getattr(getattr(worker.pool, "_pool", None), "_cache", None)
-    return bool(state.active_requests or handed_over)
+    return bool(state.active_requests or _inside(worker, "_cache"))

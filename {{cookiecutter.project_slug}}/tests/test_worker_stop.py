@@ -42,8 +42,8 @@ def test_worker_that_is_stuck_ends_when_nothing_runs(broker: Stack, start_worker
     assert broker.wait("stuck", 60) == 0
 
 
-def test_task_whose_time_is_up_goes_back(broker: Stack, start_worker: StartWorker) -> None:
-    app = start_worker(QUEUE, "stopped", "--include tests.sleeping --concurrency 1")
+def test_worker_that_is_stuck_gives_its_task_back(broker: Stack, start_worker: StartWorker) -> None:
+    app = start_worker(QUEUE, "stopped", "--include tests.stuck,tests.sleeping --concurrency 1")
     result = send_nap(app, 40)
     broker.stop("stopped", patience=60)
     log = broker.log("stopped").read_text()

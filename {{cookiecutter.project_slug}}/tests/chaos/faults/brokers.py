@@ -91,12 +91,8 @@ def push_garbage(trial: Trial) -> None:
     trial.send(5)
     trial.settle()
     trial.progressed_after(pushed)
-    found: list[int] = []
-
-    def all_are_kept() -> bool:
-        # A broker may move them on its own, and later.
-        found.append(trial.dead_letters(" garbage ", " undecodable "))
-        return found[-1] >= garbage
-
-    trial.wait_until("all garbage is a dead letter", all_are_kept, 30)
-    trial.expect(found[-1] == garbage, f"{garbage} messages that are no tasks left {found[-1]} dead letters")
+    reasons = (" garbage ", " undecodable ")
+    # A broker may move them on its own, and later.
+    trial.wait_until("all garbage is a dead letter", lambda: trial.dead_letters(*reasons) >= garbage, 30)
+    letters = trial.dead_letters(*reasons)
+    trial.expect(letters == garbage, f"{garbage} messages that are no tasks left {letters} dead letters")
