@@ -65,12 +65,16 @@ class Stack:
         return self.directory / f"{name}.log"
 
     def start(self, name: str, command: str, extra: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-        """Start one process with a session of its own."""
+        """Start one process with a session of its own.
+
+        Its temporary files are in ``directory`` as well: a process that is killed leaves its own.
+        """
+        environment = {**self.environment, "TMPDIR": str(self.directory), **(extra or {})}
         with self.log(name).open("ab") as output:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", f"exec {command}"],
                 cwd=ROOT,
-                env={**self.environment, **(extra or {})},
+                env=environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,

@@ -9,9 +9,11 @@ https://docs.celeryq.dev/en/stable/userguide/workers.html#stopping-the-worker
 
 import _thread
 import os
+import shutil
 import signal
 import time
 from contextlib import suppress
+from multiprocessing.util import get_temp_dir
 from typing import Any
 
 from celery import bootsteps
@@ -65,6 +67,7 @@ def end_after(worker: Any, seconds: float) -> None:
     give_back_all_but(set())
     with suppress(Exception):  # a broker that gives back by itself, or is away
         worker.consumer.task_consumer.channel.qos.restore_unacked_once()  # without leases
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)  # of the pool's shared memory, which else an exit would delete
     os._exit(0)  # it did stop, and left nothing behind
 
 

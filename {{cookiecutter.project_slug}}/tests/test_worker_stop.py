@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,10 +37,13 @@ def test_worker_ends_with_its_last_task(broker: Stack, start_worker: StartWorker
     assert app.AsyncResult(result.id).state == "SUCCESS"
 
 
-def test_worker_that_is_stuck_ends_when_nothing_runs(broker: Stack, start_worker: StartWorker) -> None:
-    start_worker(QUEUE, "stuck", "--include tests.stuck", CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT=LONG)
+def test_worker_that_is_stuck_ends_when_nothing_runs(broker: Stack, start_worker: StartWorker, tmp_path: Path) -> None:
+    environment = {"CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": LONG, "TMPDIR": str(tmp_path)}
+    start_worker(QUEUE, "stuck", "--include tests.stuck", **environment)
+    assert list(tmp_path.iterdir()) != []
     broker.send_signal("stuck", signal.SIGTERM)
     assert broker.wait("stuck", 60) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_worker_that_is_stuck_gives_its_task_back(broker: Stack, start_worker: StartWorker) -> None:
