@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.database import check_database
+from app.errors import unavailable
 from app.schemas import Accepted, accepted
 from shared.contracts import PINGS, Ping
-from shared.deadline import within_deadline_async
+from shared.deadline import BrokerUnavailableError, within_deadline_async
 from shared.health import SHARED_CHECKS, failing
 from shared.task_status import TaskStatus, read_status
 
@@ -41,7 +42,10 @@ async def ping(queue: str, request: Request, response: Response) -> Accepted:
 @router.get("/tasks/{task_id}")
 async def task_status(task_id: str) -> TaskStatus:
     """Say what has become of a task, and how far it has come."""
-    status = await within_deadline_async(lambda: read_status(task_id))
+    try:
+        status = await within_deadline_async(lambda: read_status(task_id))
+    except BrokerUnavailableError as error:
+        raise unavailable("the result backend", error) from error
     if status is None:
         raise HTTPException(404, f"no task {task_id}: it was never sent, or its result has expired")
     return status

@@ -1,15 +1,20 @@
 """The error answers that all endpoints have in common."""
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import JSONResponse, Response
 
 from shared.deadline import BrokerUnavailableError
 from shared.payloads import MessageTooLargeError
 
 
-def _unavailable(request: Request, error: Exception) -> JSONResponse:
-    detail = {"detail": f"the task queue is not available: {error}"}
-    return JSONResponse(detail, status_code=503, headers={"Retry-After": "5"})
+def unavailable(what: str, error: Exception) -> HTTPException:
+    """Return 503: what is missing, and that trying again later is right."""
+    return HTTPException(503, f"{what} is not available: {error}", {"Retry-After": "5"})
+
+
+async def _not_sent(request: Request, error: Exception) -> Response:
+    return await http_exception_handler(request, unavailable("the task queue", error))
 
 
 def _too_large(request: Request, error: Exception) -> JSONResponse:
@@ -19,4 +24,4 @@ def _too_large(request: Request, error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     """Answer 503 wherever the broker does not answer in time or a queue is full, 413 where a message is too large."""
     app.add_exception_handler(MessageTooLargeError, _too_large)
-    app.add_exception_handler(BrokerUnavailableError, _unavailable)
+    app.add_exception_handler(BrokerUnavailableError, _not_sent)

@@ -21,11 +21,9 @@ def accepted(task_id: str) -> JsonResponse:
     return JsonResponse({"task_id": task_id, "status_url": location}, status=202, headers={"Location": location})
 
 
-def unavailable(error: Exception) -> JsonResponse:
+def unavailable(what: str, error: Exception) -> JsonResponse:
     """Return 503: what is missing, and that trying again later is right."""
-    return JsonResponse(
-        {"detail": f"the task queue is not available: {error}"}, status=503, headers={"Retry-After": "5"}
-    )
+    return JsonResponse({"detail": f"{what} is not available: {error}"}, status=503, headers={"Retry-After": "5"})
 
 
 def sends_task(view: View) -> View:
@@ -47,6 +45,6 @@ def sends_task(view: View) -> View:
         except MessageTooLargeError as error:
             return JsonResponse({"detail": str(error)}, status=413)
         except BrokerUnavailableError as error:
-            return unavailable(error)
+            return unavailable("the task queue", error)
 
     return answer

@@ -21,7 +21,7 @@ def task_status(request: HttpRequest, task_id: str) -> HttpResponse:
     try:
         status = within_deadline(lambda: read_status(task_id))
     except BrokerUnavailableError as error:
-        return unavailable(error)
+        return unavailable("the result backend", error)
     if status is None:
         return JsonResponse({"detail": f"no task {task_id}: it was never sent, or its result has expired"}, status=404)
     return JsonResponse(status.model_dump(mode="json"))

@@ -64,6 +64,8 @@ def test_broker_that_refuses(services: Stack, service: WebService) -> None:
     assert_unavailable(services, service, ["broker", "result backend"])
     status = httpx.get(f"{service.address(services.environment)}/tasks/0123", timeout=30)
     assert status.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert status.json()["detail"].startswith("the result backend is not available: ")
+    assert "Retry-After" in status.headers
 
 
 def wait_until_accepted(services: Stack, service: WebService) -> None:
