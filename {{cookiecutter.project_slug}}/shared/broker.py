@@ -17,6 +17,7 @@ class Broker:
 
     Attributes:
         configure: returns the part of Celery's configuration that only holds for it.
+        redelivery: returns after how many seconds it hands a running task out again, and why; ``None``: never.
         default_port: where it listens.
         collect: fetches the messages that the broker itself has put aside.
         publish: sends messages, or raises ``BrokerUnavailableError`` in time.
@@ -25,6 +26,7 @@ class Broker:
     """
 
     configure: Callable[[CelerySettings, Role], dict[str, Any]]
+    redelivery: Callable[[CelerySettings], tuple[int, str] | None]
     default_port: int
     collect: Callable[[Celery, DeadLetters], int]
     publish: Callable[[Celery, Sequence[Message]], None]

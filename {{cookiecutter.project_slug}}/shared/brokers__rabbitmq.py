@@ -14,7 +14,7 @@ from shared import rabbitmq_publisher
 from shared.broker import Broker
 from shared.layout import PROJECT
 from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
-from shared.redis_broker import redis_broker
+from shared.redis_broker import redis_broker, redis_redelivery
 from shared.redis_publisher import publish, publish_async
 from shared.settings import CelerySettings, Role, all_queues
 from shared.tls import ca_file
@@ -52,17 +52,26 @@ def queue_arguments() -> dict[str, Any]:
     }
 
 
+def rabbitmq_redelivery(settings: CelerySettings) -> tuple[int, str]:
+    """Return after how many seconds RabbitMQ hands a running task out again, and why.
+
+    https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout
+    """
+    return CONSUMER_TIMEOUT, (
+        "RabbitMQ closes the connection of a worker that has not acknowledged a task after "
+        f"{CONSUMER_TIMEOUT} s (consumer_timeout)"
+    )
+
+
 def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
     """Return the part of Celery's configuration that only holds for RabbitMQ.
 
     Raises:
         SystemExit: a task may run longer than RabbitMQ waits for its acknowledgement.
     """
-    if settings.celery_task_time_limit >= CONSUMER_TIMEOUT:
-        raise SystemExit(
-            f"CELERY_TASK_TIME_LIMIT: {settings.celery_task_time_limit} s is too long: RabbitMQ closes the connection "
-            f"of a worker that has not acknowledged a task after {CONSUMER_TIMEOUT} s (consumer_timeout)"
-        )
+    longest, why = rabbitmq_redelivery(settings)
+    if settings.celery_task_time_limit >= longest:
+        raise SystemExit(f"CELERY_TASK_TIME_LIMIT: {settings.celery_task_time_limit} s is too long: {why}")
     options: dict[str, Any] = {
         # Without confirms, a message sent to a broker that just died counts as sent.
         "confirm_publish": True,
@@ -88,9 +97,15 @@ def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
 
 
 RABBITMQ = Broker(
-    rabbitmq_broker, 5672, collect_dead, rabbitmq_publisher.publish, rabbitmq_publisher.publish_async, batch=100
+    rabbitmq_broker,
+    rabbitmq_redelivery,
+    5672,
+    collect_dead,
+    rabbitmq_publisher.publish,
+    rabbitmq_publisher.publish_async,
+    batch=100,
 )
-REDIS = Broker(redis_broker, 6379, collect_unclaimed, publish, publish_async, batch=250)
+REDIS = Broker(redis_broker, redis_redelivery, 6379, collect_unclaimed, publish, publish_async, batch=250)
 
 # By the scheme of CELERY_BROKER_URL; Redis serves where RabbitMQ is not at hand, as on a laptop.
 BROKERS = {"amqp": RABBITMQ, "amqps": replace(RABBITMQ, default_port=5671), "redis": REDIS, "rediss": REDIS}

@@ -6,6 +6,7 @@ Settings reference: https://docs.celeryq.dev/en/stable/userguide/configuration.h
 """
 
 import sys
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -124,6 +125,13 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
     return configuration
 
 
+@cache
+def _warn_of_unread_variables() -> None:
+    """Say what nothing reads, once for all the apps of a process."""
+    for line in unread_variables("CELERY_", known_variables()):
+        print(f"warning: {line}", file=sys.stderr)
+
+
 def configure_celery_app(app: Celery, service_name: str, settings: CelerySettings | None = None) -> None:
     """Give ``app`` the shared configuration and make it the app that every thread of this process uses.
 
@@ -137,8 +145,7 @@ def configure_celery_app(app: Celery, service_name: str, settings: CelerySetting
     """
     settings = settings or load(CelerySettings)
     service = find_service(service_name)
-    for line in unread_variables("CELERY_", known_variables()):
-        print(f"warning: {line}", file=sys.stderr)
+    _warn_of_unread_variables()
     app.conf.update(celery_configuration(settings, service))
     # Celery's own result backend gives up a task whose state it cannot keep.
     app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "shared.result_backend:Backend")
@@ -151,7 +158,7 @@ def configure_celery_app(app: Celery, service_name: str, settings: CelerySetting
             # Only a worker needs Celery's worker modules.
             from shared.worker_consumer import prepare_worker
 
-            prepare_worker(app)
+            prepare_worker(app, settings)
 
     celeryd_init.connect(become_worker, weak=False)
     after_setup_logger.connect(redact_log)

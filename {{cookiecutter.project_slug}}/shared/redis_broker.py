@@ -55,3 +55,11 @@ def redis_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
             "client_name": f"{PROJECT}-{role}",
         },
     }
+
+
+def redis_redelivery(settings: CelerySettings) -> tuple[int, str] | None:
+    """Return after how many seconds Redis hands a running task out again, and why; with leases it does not."""
+    if settings.celery_broker_lease:
+        return None
+    timeout = settings.celery_broker_visibility_timeout
+    return timeout, f"without leases it would run twice after CELERY_BROKER_VISIBILITY_TIMEOUT ({timeout} s)"

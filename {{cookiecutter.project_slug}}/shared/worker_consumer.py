@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.app.task import Context
 from celery.exceptions import InvalidTaskError, NotRegistered
+from celery.signals import celeryd_after_setup
 from celery.utils.log import get_logger
 from celery.worker.state import active_requests
 from kombu import Connection
@@ -15,8 +16,10 @@ from shared.dead_letters import UNDECODABLE, UNKNOWN_TASK, DeadLetter, keep_or_l
 from shared.failed_tasks import keep_failed_tasks, worker_dead_letters
 from shared.heartbeat import HeartbeatStep, WaitingConsumer
 from shared.leases import give_back_all_but
+from shared.long_tasks import refuse_long_tasks
 from shared.messages import decode
 from shared.redis_transport import keep_running_tasks
+from shared.settings import CelerySettings
 from shared.worker_memory import prepare_memory
 from shared.worker_stop import StopStep
 
@@ -99,8 +102,14 @@ class Consumer(WaitingConsumer):
         return any("x-dead-letter-exchange" in (each or {}) for each in arguments)
 
 
-def prepare_worker(app: Celery) -> None:
+def prepare_worker(app: Celery, settings: CelerySettings) -> None:
     """Let the workers of ``app`` write heartbeats and keep dead letters."""
+
+    def check(**_: Any) -> None:
+        refuse_long_tasks(app, settings)
+
+    # When all tasks are known.
+    celeryd_after_setup.connect(check, weak=False)
     app.conf.worker_consumer = f"{__name__}:{Consumer.__name__}"
     app.steps["worker"] |= {HeartbeatStep, StopStep}
     keep_failed_tasks()

@@ -30,6 +30,13 @@ def test_target_runs_what_is_there(target: str) -> None:
         assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"make {target}: there is no {module}"
 
 
+@pytest.mark.parametrize("target", ["broker", "dev", "test", "chaos", "bench", *WORKERS])
+def test_whoever_ends_make_ends_what_it_runs(target: str) -> None:
+    """Make passes SIGTERM on to the process that it has started, and a shell to nobody."""
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].startswith("exec ")
+
+
 def test_help_lists_every_target() -> None:
     done = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -79,8 +86,9 @@ def test_port_of_one_process_goes_to_no_other() -> None:
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_task_can_be_run_by_hand(service) -> None:  # type: ignore[no-untyped-def]
-    done = run("devtools.task", service.ping_task, "")
+    done = run("devtools.task", service.ping_task, "", CELERY_WORKER_POOOL="solo")
     assert (done.returncode, done.stdout) == (0, '"pong"\n'), done.stderr
+    assert done.stderr.count("did you mean CELERY_WORKER_POOL?") == 1
 
 
 @pytest.mark.parametrize(

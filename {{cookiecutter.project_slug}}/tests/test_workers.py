@@ -109,3 +109,13 @@ def test_worker_of_an_unknown_queue_is_refused() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == f"'typo' is not a queue of this project: use one of {', '.join(queue_names())}"
+
+
+def test_worker_with_a_task_that_would_run_twice_is_refused(broker: Stack) -> None:
+    command = [sys.executable, "-m", "shared.commands.worker", queue_names()[0], "--include", "tests.outstaying"]
+    environment = {**broker.environment, "CELERY_BROKER_LEASE": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "error: tests.outstaying.stay: its time_limit of 7200 s is too long: "
+    )
