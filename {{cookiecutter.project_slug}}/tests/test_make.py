@@ -33,7 +33,8 @@ def test_target_runs_what_is_there(target: str) -> None:
 @pytest.mark.parametrize("target", ["broker", "dev", "test", "chaos", "bench", *WORKERS])
 def test_whoever_ends_make_ends_what_it_runs(target: str) -> None:
     """Make passes SIGTERM on to the process that it has started, and a shell to nobody."""
-    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "--dry-run", target]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].startswith("exec ")
 
 
