@@ -41,6 +41,12 @@ def _options(url: str) -> dict[str, Any]:
     return {"socket_keepalive": True, "client_name": f"{PROJECT}-publisher", **redis_tls(url)}
 
 
+def _new_connection(pool: Any) -> Any:
+    # The pool's own make_connection refuses when it has made 100 since the process began: each attempt counts, also
+    # those in vain. https://github.com/redis/redis-py/blob/v8.1.0/redis/connection.py
+    return pool.connection_class(**pool.connection_kwargs)
+
+
 def _in_transaction(commands: Sequence[Command]) -> list[Command]:
     return [("MULTI",), *commands, ("EXEC",)] if len(commands) > 1 else list(commands)
 
@@ -71,7 +77,7 @@ class Line:
                 self._idle.clear()  # the server was restarted: the others are lost as well
             # In a thread, since the time to look up a name has no bound.
             left = began + DEADLINE - monotonic()
-            return within_deadline(lambda: self._run(self._pool.make_connection(), commands), left)
+            return within_deadline(lambda: self._run(_new_connection(self._pool), commands), left)
 
     def _run(self, connection: Any, commands: Sequence[Command]) -> list[Any]:
         sent = _in_transaction(commands)
@@ -151,7 +157,7 @@ class AsyncLine:
             # The server may have closed it since it was last used.
             with suppress(LostConnectionError):
                 return await self._run(commands)
-        self._connection = self._pool.make_connection()
+        self._connection = _new_connection(self._pool)
         return await self._run(commands)
 
     async def _run(self, commands: Sequence[Command]) -> list[Any]:

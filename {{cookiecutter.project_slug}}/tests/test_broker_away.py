@@ -19,6 +19,7 @@ from devtools.web_services import WEB_SERVICES, WebService
 from shared.layout import queue_names
 
 LIMIT = 2.0  # seconds in which a request is answered
+REFUSALS = 300  # more than connections that redis-py's pool makes by default
 PING = f"/queues/{queue_names()[0]}/ping"
 
 each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
@@ -84,6 +85,17 @@ def frozen(process: int) -> Iterator[None]:
         yield
     finally:
         os.killpg(group, signal.SIGCONT)
+
+
+@each_service
+def test_sending_goes_on_however_often_the_broker_refused(
+    services: Stack, service: WebService, redis_port: int, tmp_path: Path
+) -> None:
+    with httpx.Client(base_url=service.address(services.environment), timeout=30) as client:
+        for _ in range(REFUSALS):
+            assert client.post(PING).status_code == httpx.codes.SERVICE_UNAVAILABLE
+    with private_redis(tmp_path, redis_port):
+        wait_until_accepted(services, service)
 
 
 @each_service
