@@ -1,13 +1,13 @@
 """The private broker of ``make dev``, ``make demo`` and the tests. Run as a module, it is all there is to run."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from devtools.redis import private_redis
 from devtools.run_file import announced
+from devtools.servers import end_on_sigterm
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def private_broker(environment: dict[str, str], directory: Path) -> Iterator[dic
 
 def main() -> None:
     """Run the broker until somebody stops it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_on_sigterm()
     with private_broker({}, Path(".run").resolve()) as found, announced(found):
         print("\n".join(f"{name}={value}" for name, value in found.items()))
         print("The other make targets find it. Ctrl-C stops it.", flush=True)

@@ -3,14 +3,29 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 class StoppedError(SystemExit, Exception):
     """Ends a program with one line, as ``SystemExit`` does; a test meets it as an ordinary failure."""
+
+
+def end_on_sigterm() -> Any:
+    """Let SIGTERM end this process as an error does, so that what it has started is stopped; return the old handler.
+
+    Whoever ends a group of processes sends it more than once: to make, which passes it on, and to this process.
+    """
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(143)
+
+    return signal.signal(signal.SIGTERM, end)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -45,6 +45,21 @@ def test_help_lists_every_target() -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()] == [*TARGETS, *WORKERS]
 
 
+def test_second_signal_does_not_interrupt_what_the_first_began() -> None:
+    script = (
+        "import time; from devtools.servers import end_on_sigterm; end_on_sigterm()\n"
+        "try: print('began', flush=True); time.sleep(60)\n"
+        "finally: print('stops', flush=True); time.sleep(1); print('stopped', flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in ("began", "stops"):
+            assert process.stdout.readline() == f"{line}\n"
+            process.terminate()
+        assert process.stdout.readline() == "stopped\n"
+        assert process.wait(30) == 143
+
+
 def test_missing_broker_is_said_in_one_line(tmp_path: Path) -> None:
     port = free_port()
     done = run("devtools.check_broker", cwd=tmp_path, REDIS_URL=f"redis://:secret@127.0.0.1:{port}/0")

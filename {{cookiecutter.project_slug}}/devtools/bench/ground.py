@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import psutil
 from honcho.environ import parse
 
 from devtools.bench.marks import VARIABLE, Marks
+from devtools.servers import end_on_sigterm
 from devtools.stack import ROOT, Stack, running_stack
 from shared.settings import known_variables
 
@@ -155,8 +155,7 @@ def open_ground(size: int, *, quick: bool, tasks: int | None, say: Callable[[str
         tasks: how many each worker runs in a round, if that was chosen.
         say: what to do with a line of progress.
     """
-    # So that everything is stopped that was started.
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    before = end_on_sigterm()
     forget_exported()
     try:
         with running_stack(only=set()) as stack:

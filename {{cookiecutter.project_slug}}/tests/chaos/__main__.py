@@ -1,11 +1,11 @@
 """Break things while tasks run, print what became of the tasks, and end with status 1 if a promise broke."""
 
 import argparse
-import signal
 import sys
 import time
 from typing import NoReturn
 
+from devtools.servers import end_on_sigterm
 from tests.chaos.breakages import BREAKAGES
 from tests.chaos.brokers import BROKERS
 from tests.chaos.faults import Fault, all_faults
@@ -61,8 +61,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
 
 def main(given: list[str]) -> int:
     """Return the exit status."""
-    # So that everything is stopped that was started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_on_sigterm()
     options = arguments(given)
     broken = BREAKAGES.get(options.breakage)
     faults = all_faults()
