@@ -6,6 +6,7 @@ import time
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from devtools.servers import end_on_sigterm
 from devtools.stack import Stack, running_stack
 from devtools.web_services import WEB_SERVICES, WebService
 from shared.layout import queue_names
@@ -70,6 +71,7 @@ def main() -> None:
         "SCHEDULE_TICK_SECONDS": "1",
         # jinja: endif
     }
+    end_on_sigterm()
     started = time.perf_counter()
     print("starting a private broker, the web services and a worker for each queue ...", flush=True)
     with running_stack(extra=extra) as stack:

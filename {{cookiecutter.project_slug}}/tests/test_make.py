@@ -30,7 +30,7 @@ def test_target_runs_what_is_there(target: str) -> None:
         assert (ROOT / f"{module.replace('.', '/')}.py").exists(), f"make {target}: there is no {module}"
 
 
-@pytest.mark.parametrize("target", ["broker", "dev", "test", "chaos", "bench", *WORKERS])
+@pytest.mark.parametrize("target", ["demo", "dev", "broker", "chaos", "bench", *WORKERS])
 def test_whoever_ends_make_ends_what_it_runs(target: str) -> None:
     """Make passes SIGTERM on to the process that it has started, and a shell to nobody."""
     command = ["make", "--no-print-directory", "--dry-run", target]
