@@ -68,6 +68,10 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
         "task_time_limit": settings.celery_task_time_limit,
         # A kept result makes every send depend on the result backend, so tasks ask for it: ignore_result=False.
         "task_ignore_result": True,
+        # Celery's own tasks return what the parts of a canvas have returned, and whoever uses them waits for it.
+        "task_annotations": {
+            f"celery.{name}": {"ignore_result": False} for name in ("accumulate", "chunks", "group", "map", "starmap")
+        },
         # What went wrong can be asked for all the same.
         "task_store_errors_even_if_ignored": True,
         # Without it, a task that runs looks like one that waits.

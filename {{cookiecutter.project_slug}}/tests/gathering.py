@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from celery import chord, current_task, shared_task
+from celery import chord, current_task, group, shared_task
 from celery.signals import before_task_publish
 from pydantic import BaseModel
 
@@ -57,6 +57,18 @@ def wait(file: str, seconds: float) -> float:
         runs.write("run\n")
     time.sleep(seconds)
     return seconds
+
+
+@shared_task
+def double(number: int) -> int:
+    """Return twice the number, to whoever waits for a whole of which it is a part."""
+    return 2 * number
+
+
+@shared_task(bind=True, ignore_result=False)
+def double_all(self: Any, numbers: list[int]) -> Any:
+    """Let a group take the place of this task, under its id."""
+    return self.replace(group(double.s(number) for number in numbers))
 
 
 @shared_task(bind=True, ignore_result=False)
