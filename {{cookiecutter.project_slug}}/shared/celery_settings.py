@@ -6,6 +6,7 @@ Settings reference: https://docs.celeryq.dev/en/stable/userguide/configuration.h
 """
 
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -156,13 +157,15 @@ def configure_celery_app(app: Celery, service_name: str, settings: CelerySetting
     # "Current" is kept per thread: without a default, a thread of a pool would send to Celery's default broker.
     app.set_default()
 
-    def become_worker(instance: Any, **_: Any) -> None:
+    def become_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
         if instance.app is app:
             app.conf.update(celery_configuration(settings, service, role="worker"))
             # Only a worker needs Celery's worker modules.
             from shared.worker_consumer import prepare_worker
+            from shared.worker_queues import choose_queues
 
             prepare_worker(app, settings)
+            choose_queues(app, options.get("queues"))
 
     celeryd_init.connect(become_worker, weak=False)
     after_setup_logger.connect(redact_log)

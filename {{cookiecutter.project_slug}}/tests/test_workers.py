@@ -14,7 +14,7 @@ from devtools.stack import ROOT, Stack
 from shared.commands.worker import worker_arguments
 from shared.layout import QUEUES, SERVICES, queue_names
 from shared.settings import consumed_queues
-from tests.conftest import end_task, node_name
+from tests.conftest import end_task, node_name, sender_for
 
 StartWorker = Callable[..., Celery]
 
@@ -86,6 +86,34 @@ def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, br
     while result.state == "STARTED" and not (result.info or {}).get("hostname", "").startswith("next@"):
         time.sleep(0.1)
     end_task(app, result.id)
+
+
+def test_worker_without_a_queue_consumes_those_of_its_app(broker: Stack) -> None:
+    plain = {service.celery_app: f"plain-{service.name}" for service in SERVICES}
+    foreign = {f"foreign-{service.name}": service.celery_app for service in SERVICES[1:]}
+    try:
+        for app_module, name in plain.items():
+            broker.start(name, f"celery -A {app_module} worker --concurrency 1 --hostname {name}@%h")
+        for name, app_module in foreign.items():
+            options = f"--queues {SERVICES[0].default_queue} --concurrency 1 --hostname {name}@%h"
+            broker.start(name, f"celery -A {app_module} worker {options}")
+        app = sender_for(broker.environment)
+        nodes = {node_name(name) for name in [*plain.values(), *foreign]}
+        answers: dict[str, Any] = {}
+        deadline = time.monotonic() + 30
+        while set(answers) != nodes and time.monotonic() < deadline:
+            broker.check()
+            answers = app.control.inspect(list(nodes), timeout=1, limit=len(nodes)).active_queues() or {}
+        for app_module, name in plain.items():
+            own = [queue.name for queue in QUEUES if queue.worker_app == app_module]
+            consumed = {queue for each in own for queue in consumed_queues(each)}
+            assert {each["name"] for each in answers[node_name(name)]} == consumed
+        for name in foreign:
+            warning = f"warning: --queues {SERVICES[0].default_queue}: this worker knows no task of"
+            assert f"{warning} {SERVICES[0].package}, " in broker.log(name).read_text()
+            assert [each["name"] for each in answers[node_name(name)]] == [SERVICES[0].default_queue]
+    finally:
+        broker.stop(*plain.values(), *foreign)
 
 
 @pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)

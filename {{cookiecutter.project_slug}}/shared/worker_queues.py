@@ -1,0 +1,39 @@
+"""Which queues a worker consumes: those that it was told, or else those of its app.
+
+Celery's own default is every queue that ``task_queues`` lists, and that lists them all, since every process may send to
+each.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from celery import Celery
+
+from shared.layout import QUEUES, SERVICES, Queue
+from shared.settings import consumed_queues
+
+
+def unknown_package(app: Celery, queue: Queue) -> str | None:
+    """Return a package whose tasks wait in ``queue`` and are unknown to ``app``, if there is one."""
+    owners = [service for service in SERVICES if service.celery_app == queue.worker_app]
+    packages = (service.package for service in owners or SERVICES if service.ping_task not in app.tasks)
+    return next(packages, None)
+
+
+def choose_queues(app: Celery, chosen: str | Sequence[str] | None) -> None:
+    """Let the worker of ``app`` consume the queues of its app, unless some were ``chosen`` with ``--queues``.
+
+    Raises:
+        SystemExit: none was chosen, and none is the app's.
+    """
+    names = chosen.split(",") if isinstance(chosen, str) else list(chosen or [])
+    packages = {name: unknown_package(app, queue) for queue in QUEUES for name in consumed_queues(queue.name)}
+    for name in names:
+        if package := packages.get(name):
+            problem = f"this worker knows no task of {package}, and makes dead letters of them"
+            print(f"warning: --queues {name}: {problem}", file=sys.stderr)
+    if not names:
+        own = [name for name, package in packages.items() if package is None]
+        if not own:
+            raise SystemExit("error: --queues is missing: this app knows the tasks of no queue, so none is its own")
+        app.amqp.queues.select(own)
