@@ -5,12 +5,14 @@ was killed, for a time limit and for ``Reject``; never for a retry.
 """
 
 from functools import cache
+from threading import current_thread, main_thread
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery import Task
 from celery.exceptions import Reject
 from celery.signals import task_failure
+from celery.utils.log import get_logger
 from celery.worker.request import Request
 
 from shared.dead_letters import (
@@ -25,7 +27,10 @@ from shared.dead_letters import (
     open_dead_letters,
 )
 from shared.layout import queue_of_task
+from shared.leases import flush
 from shared.messages import options_of
+
+logger = get_logger(__name__)
 
 # By the name of the exception's class or of one of its bases.
 REASONS = {
@@ -80,6 +85,7 @@ class TaskRequest(Request):
     """Celery's request, whose task knows in the main process, too, which message has failed."""
 
     _context: Any
+    acknowledged: bool
 
     def reject(self, requeue: bool = False) -> None:
         """Give the message back, or let the broker forget it: what is not to run again is kept as a dead letter."""
@@ -87,6 +93,17 @@ class TaskRequest(Request):
             super().reject(requeue)
         else:
             self.acknowledge()
+
+    def on_accepted(self, pid: Any, time_accepted: float) -> None:
+        """Note that the task begins. One that is acknowledged early is so now, or else a killed worker would undo it.
+
+        Celery acknowledges in the loop's next turn, which with the solo pool comes when the task has ended.
+        """
+        if not (self.task.acks_late or self.acknowledged) and current_thread() is main_thread():
+            self.message.ack_log_error(logger, self.connection_errors)
+            self.acknowledged = True
+            flush()
+        super().on_accepted(pid, time_accepted)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Handle a time limit."""

@@ -53,11 +53,13 @@ local function set_aside(reason, queue, count, message)
     redis.call('LTRIM', unclaimed, 0, 9999)
 end
 
+-- Nothing for what was given back already: it may be under way to somebody else.
 local function take_back(tag)
+    redis.call('ZREM', leases, tag)
     local note, stored = redis.call('HGET', leased, tag), redis.call('HGET', unacked, tag)
-    local count = tonumber(redis.call('HGET', deliveries, tag) or 0)
-    forget(tag)
     if note and stored then
+        local count = tonumber(redis.call('HGET', deliveries, tag) or 0)
+        forget(tag)
         local key, queue, length = unpack(cjson.decode(note))
         return key, queue, string.sub(stored, 2, 1 + length), count
     end
@@ -83,7 +85,7 @@ for i = 1, lists do
             redis.call('ZADD', index, now, tag)
             redis.call('HSET', leased, tag, cjson.encode({list, queue, #message}))
             redis.call('ZADD', leases, now + ARGV[1], tag)
-            table.insert(taken, {message, tag, tonumber(redis.call('HGET', deliveries, tag) or 0)})
+            table.insert(taken, {message, tag, redis.call('HEXISTS', deliveries, tag)})
         else
             set_aside('garbage', queue, 0, message)
         end
@@ -97,12 +99,12 @@ CLAIM_HASH = sha1((COMMON + CLAIM).encode(), usedforsecurity=False).hexdigest()
 # ARGV: tags.
 ACKNOWLEDGE = "for i = 1, #ARGV do forget(ARGV[i]) end"
 
-# ARGV: RPUSH to be next, LPUSH to be last; tags.
+# ARGV: RPUSH to be next, LPUSH to be last; tags. A count of 0 tells that a message was given back and never lost.
 GIVE_BACK = """
 for i = 2, #ARGV do
     local key, _, message, count = take_back(ARGV[i])
     if key then
-        if count > 0 then redis.call('HSET', deliveries, ARGV[i], count) end
+        redis.call('HSET', deliveries, ARGV[i], count)
         redis.call(ARGV[1], key, message)
     end
 end
@@ -307,6 +309,12 @@ def give_back_all_but(tags: set[str]) -> None:
     """Put back all messages that this process has leased, except for those with ``tags``."""
     for leases in _leases.values():
         leases.give_back_all_but(tags)
+
+
+def flush() -> None:
+    """Let every server forget what this process has acknowledged."""
+    for leases in _leases.values():
+        leases.flush()
 
 
 def _wait_for_renewals() -> None:

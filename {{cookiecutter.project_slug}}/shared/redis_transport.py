@@ -179,20 +179,20 @@ class Source:
             self._channel.leases.hold(tag)
         delivered = 0
         try:
-            for (content, _, deliveries), tag in zip(messages, tags, strict=True):
+            for (content, _, redelivered), tag in zip(messages, tags, strict=True):
                 delivered += 1
-                self._deliver(content, tag, deliveries)
+                self._deliver(content, tag, bool(redelivered))
         finally:
             self._channel.leases.give_back(reversed(tags[delivered:]))
         return True
 
-    def _deliver(self, content: bytes, delivery_tag: str, deliveries: int) -> None:
+    def _deliver(self, content: bytes, delivery_tag: str, redelivered: bool) -> None:
         channel = self._channel
         try:
             payload = loads(content.decode())
             delivery = payload["properties"].setdefault("delivery_info", {})
             delivery.setdefault("routing_key", self._queue)
-            if deliveries:
+            if redelivered:
                 payload["headers"]["redelivered"] = delivery["redelivered"] = True
             channel.Message(payload, channel=channel)
         except Exception as error:

@@ -56,9 +56,18 @@ class BaseTask(Task):  # type: ignore[type-arg]
     Request = "shared.requests:RedactedRequest"
     max_retries = 5
     default_retry_delay = 30  # seconds; Celery's 180 would delay every task whose child was killed
+    retry_on_worker_lost: bool | None = None  # what the configuration says, if the task is acknowledged late
     # For all workers together, such as "10/s". Celery's own rate_limit holds for each worker by itself.
     shared_rate_limit: str | None = None
     MaxRetriesExceededError = RetriesExceededError
+
+    @classmethod
+    def bind(cls, app: Celery) -> Celery:
+        """Fill in what the decorator leaves open: a task that is acknowledged early runs at most once."""
+        late = app.conf.task_acks_late if cls.acks_late is None else cls.acks_late
+        if cls.retry_on_worker_lost is None and not late:
+            cls.retry_on_worker_lost = False  # Celery's setting holds for these, too
+        return super().bind(app)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         """Send the task.

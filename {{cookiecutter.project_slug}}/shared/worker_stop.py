@@ -16,6 +16,8 @@ from contextlib import suppress
 from multiprocessing.util import get_temp_dir
 from typing import Any
 
+from billiard.einfo import ExceptionInfo
+from billiard.exceptions import WorkerLostError
 from celery import bootsteps
 from celery.utils.log import get_logger
 from celery.worker import state
@@ -67,8 +69,21 @@ def end_after(worker: Any, seconds: float) -> None:
     give_back_all_but(set())
     with suppress(Exception):  # a broker that gives back by itself, or is away
         worker.consumer.task_consumer.channel.qos.restore_unacked_once()  # without leases
+    for request in tuple(state.active_requests):
+        if not request.task.acks_late:
+            fail(request)
     shutil.rmtree(get_temp_dir(), ignore_errors=True)  # of the pool's shared memory, which else an exit would delete
     os._exit(0)  # it did stop, and left nothing behind
+
+
+def fail(request: Any) -> None:
+    """Say of a task that was acknowledged when it began, and so runs nowhere again, that it has failed."""
+    try:
+        raise WorkerLostError("the worker was stopped while the task ran")
+    except WorkerLostError:
+        information = ExceptionInfo()
+    with suppress(Exception):  # servers that are away
+        request.on_failure(information)
 
 
 def _inside(worker: Any, name: str) -> Any:

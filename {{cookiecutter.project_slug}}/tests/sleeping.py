@@ -16,3 +16,10 @@ def nap(seconds: float) -> float:
     """Sleep for a while."""
     time.sleep(seconds)
     return seconds
+
+
+@shared_task(ignore_result=False, acks_late=False)
+def early_nap(seconds: float) -> float:
+    """Sleep for a while, acknowledged as soon as that begins."""
+    time.sleep(seconds)
+    return seconds

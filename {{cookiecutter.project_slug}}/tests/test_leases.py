@@ -17,7 +17,8 @@ from kombu import Connection, Consumer, Message, Queue
 
 from devtools.stack import ROOT, Stack
 from shared import leases, redis_broker, redis_transport
-from shared.layout import QUEUES
+from shared.layout import PROJECT, QUEUES
+from shared.redis_client import redis_client
 from shared.settings import CelerySettings
 from tests.chaos.servers import RedisServer
 from tests.claiming import connect
@@ -67,6 +68,9 @@ class Taker:
 
     def bodies(self) -> list[Any]:
         return [message.payload for message in self.messages]
+
+    def redelivered(self) -> list[bool]:
+        return [bool(message.delivery_info.get("redelivered")) for message in self.messages]
 
     def poll(self, seconds: float) -> None:
         with suppress(TimeoutError, Empty):
@@ -120,7 +124,7 @@ def test_message_of_a_killed_process_comes_back(server: Server, taker: Callable[
         assert line_of(process) == ("claimed" if how == "mute" else "one")
     survivor = taker()
     assert survivor.take(1) == ["one"]
-    assert bool(survivor.messages[0].headers["redelivered"])
+    assert survivor.redelivered() == [True]
     assert server.keys() == set()
 
 
@@ -189,6 +193,23 @@ GARBAGE = [
 ]
 
 
+def test_message_that_is_given_back_again_and_again_is_not_set_aside(
+    server: Server, taker: Callable[..., Taker]
+) -> None:
+    server.send("one")
+    holder = taker()
+    for _ in range(2 * OPTIONS["delivery_limit"]):
+        assert holder.take(1, ack=False) == ["one"]
+        tag = holder.messages[-1].delivery_tag
+        # By whoever stops a worker, and once more by whoever closes its channel.
+        holder.channel.leases.give_back_all_but(set())
+        holder.channel.leases.give_back([tag])
+        holder.channel.qos._delivered.clear()
+    assert holder.take(1) == ["one"]
+    assert holder.redelivered() == [False, *[True] * 2 * OPTIONS["delivery_limit"]]
+    assert server.keys() == set()
+
+
 def test_garbage_is_set_aside_and_the_next_message_delivered(server: Server, taker: Callable[..., Taker]) -> None:
     for garbage in GARBAGE:
         server.client().lpush(f"{PREFIX}q", garbage)
@@ -223,9 +244,13 @@ def test_closing_gives_messages_back_in_their_order(server: Server, taker: Calla
     first = taker(lease=60.0)
     first.consumer.qos(prefetch_count=2)
     assert first.take(2, ack=False) == ["one", "two"]
+    assert server.keys() >= {"leases", "unacked"}
     first.connection.close()
-    assert server.keys() == {"q"}
-    assert taker(lease=60.0).take(3) == ["one", "two", "three"]
+    assert server.keys() == {"q", "deliveries"}
+    second = taker(lease=60.0)
+    assert second.take(3) == ["one", "two", "three"]
+    assert second.redelivered() == [True, True, False]
+    assert server.keys() == set()
 
 
 def test_giving_back_forgets_first_what_was_done(server: Server, taker: Callable[..., Taker]) -> None:
@@ -246,6 +271,7 @@ def test_rejected_message_goes_to_the_end_of_its_queue(server: Server, taker: Ca
     assert holder.take(1, ack=False) == ["one"]
     holder.messages[0].reject(requeue=True)
     assert holder.take(2) == ["two", "one"]
+    assert holder.redelivered() == [False, False, True]
     server.send("three")
     assert holder.take(1, ack=False) == ["three"]
     holder.messages[-1].reject(requeue=False)
@@ -370,6 +396,16 @@ def test_task_may_run_for_longer_than_its_lease(leased_worker: Callable[..., Cel
     assert result.get(timeout=120) == LONG
     log = broker.log("leased").read_text()
     assert log.count(f"nap[{result.id}] received") == 1, log
+
+
+def test_early_acknowledgement_does_not_wait_for_the_loop(leased_worker: Callable[..., Celery], broker: Stack) -> None:
+    app = leased_worker(CELERY_WORKER_POOL="solo")
+    result = app.send_task("tests.sleeping.early_nap", [1], queue=QUEUES[0].name, ignore_result=False)
+    while app.AsyncResult(result.id).state != "STARTED":
+        time.sleep(0.01)
+    with redis_client(broker.environment["REDIS_URL"]) as client:
+        assert [message for message in client.hvals(f"{PROJECT}:unacked") if result.id in message] == []
+    assert result.get(timeout=30) == 1
 
 
 def test_children_may_come_and_go_while_leases_are_renewed(leased_worker: Callable[..., Celery]) -> None:

@@ -1,5 +1,6 @@
 """A worker that is asked to stop ends when its tasks have ended, and in time, whatever Celery does."""
 
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -19,9 +20,9 @@ LONG = "300"  # seconds; more than these tests wait
 StartWorker = Callable[..., Celery]
 
 
-def send_nap(app: Celery, seconds: float) -> Any:
+def send_nap(app: Celery, seconds: float, name: str = "nap") -> Any:
     """Send a task that takes so long, and return when it runs."""
-    result = app.send_task("tests.sleeping.nap", [seconds], queue=QUEUE, ignore_result=False)
+    result = app.send_task(f"tests.sleeping.{name}", [seconds], queue=QUEUE, ignore_result=False)
     while app.AsyncResult(result.id).state != "STARTED":
         time.sleep(0.05)
     return result
@@ -47,14 +48,21 @@ def test_worker_that_is_stuck_ends_when_nothing_runs(broker: Stack, start_worker
 
 
 def test_worker_that_is_stuck_gives_its_task_back(broker: Stack, start_worker: StartWorker) -> None:
-    app = start_worker(QUEUE, "stopped", "--include tests.stuck,tests.sleeping --concurrency 1")
+    app = start_worker(QUEUE, "stopped", "--include tests.stuck,tests.sleeping --concurrency 2")
     result = send_nap(app, 40)
+    early = send_nap(app, 40, "early_nap")
     broker.stop("stopped", patience=60)
     log = broker.log("stopped").read_text()
-    assert f"ended after 1.0 s; what still ran goes back to its queue: tests.sleeping.nap[{result.id}]" in log
+    assert re.search(r"ended after 1\.0 s; what still ran goes back to its queue: .*tests\.sleeping\.nap\[", log)
     start_worker(QUEUE, "next", "--include tests.sleeping")
     deadline = time.monotonic() + 60
-    while f"nap[{result.id}] received" not in broker.log("next").read_text():
+    while f".nap[{result.id}] received" not in broker.log("next").read_text():
         assert time.monotonic() < deadline, broker.log("next").read_text()
         time.sleep(0.1)
+    # What was acknowledged before it ran is not in the queue any more.
+    assert f"{early.id}] received" not in broker.log("next").read_text()
+    assert (app.AsyncResult(early.id).state, str(app.AsyncResult(early.id).result)) == (
+        "FAILURE",
+        "the worker was stopped while the task ran",
+    )
     end_task(app, result.id)

@@ -85,6 +85,7 @@ def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, br
     start_worker(queue_names()[0], "next", "--include tests.sleeping")
     while result.state == "STARTED" and not (result.info or {}).get("hostname", "").startswith("next@"):
         time.sleep(0.1)
+    assert [each["delivery_info"]["redelivered"] for each in ask(app, "active", "next")] == [True]
     end_task(app, result.id)
 
 
