@@ -6,9 +6,11 @@
 # mypy: disable-error-code="misc,attr-defined,arg-type,union-attr"
 # The stubs of kombu leave out what its transports are made of.
 
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty
+from threading import get_ident
 from time import monotonic
 from typing import Any
 
@@ -44,6 +46,7 @@ class QoS(stock.QoS):
         super().__init__(*args, **kwargs)
         self._since = 0.0
         self._done_since = self._done_before = 0
+        self._waiting: int | None = None  # the thread, or greenlet, whose loop has no room
 
     def room(self) -> int:
         """Return how many more messages may be delivered now."""
@@ -54,8 +57,11 @@ class QoS(stock.QoS):
         return max(0, limit - (len(self._delivered) - len(self._dirty)))
 
     def can_consume(self) -> bool:
-        """Return whether any message may be delivered now."""
-        return self.room() > 0
+        """Return whether any message may be delivered now; if not, the loop is woken when there is room."""
+        self._waiting = get_ident()  # first, as others may make room while it is counted
+        if self.room() > 0:
+            self._waiting = None
+        return self._waiting is None
 
     def _note_done(self, count: int) -> None:
         now = monotonic()
@@ -63,6 +69,12 @@ class QoS(stock.QoS):
             self._done_before = self._done_since if now - self._since < 2 * SPAN else 0
             self._since, self._done_since = now, 0
         self._done_since += count
+
+    def _wake_loop(self) -> None:
+        """Let a loop that waits for room go on; where the caller is that loop, it does so anyway."""
+        waiting, self._waiting = self._waiting, None
+        if waiting not in (None, get_ident()):
+            self.channel.connection.cycle.ring()
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Note a message that was delivered."""
@@ -76,12 +88,14 @@ class QoS(stock.QoS):
         self._note_done(1)
         self.channel.leases.acknowledge(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
+        self._wake_loop()
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Put a message at the end of its queue, or drop it."""
         if requeue:
             self.channel.leases.give_back([delivery_tag], "LPUSH")
             virtual.QoS.ack(self, delivery_tag)
+            self._wake_loop()
         else:
             self.ack(delivery_tag)
 
@@ -91,22 +105,55 @@ class QoS(stock.QoS):
         self._delivered.clear()
 
 
-class Source:
-    """One queue and a connection on which to claim from it, or else to wait until there is something to claim."""
+class Bell:
+    """Two sockets by which a thread wakes the loop that waits for one of them, and for others."""
 
-    def __init__(self, channel: "Channel", queue: str) -> None:
+    def __init__(self) -> None:
+        self._ear, self._hand = socket.socketpair()
+        for end in (self._ear, self._hand):
+            end.setblocking(False)
+
+    def fileno(self) -> int:
+        """Return what the loop waits for."""
+        return self._ear.fileno()
+
+    def ring(self) -> None:
+        """Wake the loop."""
+        with suppress(OSError):  # it is full, as nobody has heard it yet, or closed
+            self._hand.send(b"!")
+
+    def hush(self) -> None:
+        """Let the loop sleep again."""
+        with suppress(OSError):
+            self._ear.recv(4096)
+
+    def close(self) -> None:
+        """Give up the sockets."""
+        self._ear.close()
+        self._hand.close()
+
+
+class Source:
+    """One queue and a connection on which to claim from it, or else to wait for one of its lists.
+
+    A queue has a list for each step of priority and no command waits for several without taking something. So there is
+    a source for each: it waits for its own list, and claims from all of them.
+    """
+
+    def __init__(self, channel: "Channel", queue: str, step: int) -> None:
+        """Take the queue, and the step of priority to whose list messages come that this source waits for."""
         self._channel = channel
         self._queue = queue
         self._lists = {
-            f"{channel.global_keyprefix}{channel._q_for_pri(queue, step)}": queue for step in channel.priority_steps
+            f"{channel.global_keyprefix}{channel._q_for_pri(queue, each)}": queue for each in channel.priority_steps
         }
+        self._own_list = f"{channel.global_keyprefix}{channel._q_for_pri(queue, step)}"
         self._resume_at = 0.0
-        self._refusal = ""
-        self._empty = False
+        self._empty = step != channel.priority_steps[0]  # one of them looks into all lists at the start
         self._done: list[str] = []  # what the claim that is under way forgets
         self._script_is_known = False
         self.client = channel._create_client(asynchronous=True)
-        self.type = f"LEASE {queue}"
+        self.type = f"LEASE {queue} {step}"
         self.sent = ""  # the command whose reply is awaited
         self.sent_at = 0.0
         self.wanted = 0  # how many messages the claim may bring
@@ -127,8 +174,7 @@ class Source:
 
     def _wait(self) -> list[Any]:
         # Moves the next message to where it is. No other command waits for a list and takes nothing from it.
-        key = next(iter(self._lists))
-        return ["BLMOVE", key, key, "RIGHT", "RIGHT", self._channel.connection.brpop_timeout]
+        return ["BLMOVE", self._own_list, self._own_list, "RIGHT", "RIGHT", self._channel.longest_wait]
 
     def _claim(self) -> list[Any]:
         leases = self._channel.leases
@@ -155,7 +201,7 @@ class Source:
             self.client.connection.disconnect()
             raise
         if sent != "claim":
-            self._empty = False
+            self._empty = reply is None
             raise Empty
         self._script_is_known = True
         self._channel.leases.confirm(self._done)
@@ -168,9 +214,9 @@ class Source:
     def _pause(self, error: ResponseError) -> None:
         """Try again later what the server refuses, such as to wait while its memory is full."""
         self._resume_at, self._empty = monotonic() + PAUSE, False
-        if str(error) != self._refusal:
+        if str(error) != self._channel.refusals.get(self._queue):
             logger.warning("queue %s: the broker refuses; trying again every %s s: %s", self._queue, PAUSE, error)
-        self._refusal = str(error)
+        self._channel.refusals[self._queue] = str(error)
 
     def _deliver_all(self, messages: list[tuple[bytes, bytes, int]]) -> bool:
         self._channel._queue_cycle.rotate(self._queue)
@@ -211,7 +257,8 @@ class Channel(OneClient, stock.Channel):
     from_transport_options = (*stock.Channel.from_transport_options, "lease", "delivery_limit")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.sources: dict[str, Source] = {}
+        self.sources: dict[tuple[str, int], Source] = {}  # by queue and step of priority
+        self.refusals: dict[str, str] = {}  # what the server said last, by queue
         self._leases: Leases | None = None
         super().__init__(*args, **kwargs)
 
@@ -222,11 +269,21 @@ class Channel(OneClient, stock.Channel):
             self._leases = leases_on(self._connparams(), self.global_keyprefix, self.lease, self.delivery_limit)
         return self._leases
 
+    @property
+    def longest_wait(self) -> float:
+        """Seconds after which the server answers a source for whose list nothing comes.
+
+        As all sources of a queue wait at the same time, together they ask as often as kombu does.
+        """
+        return float(self.connection.brpop_timeout * len(self.priority_steps))
+
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
         """Begin to consume ``queue``. Only what is to be acknowledged is leased."""
-        if not no_ack and queue not in self._fanout_queues and queue not in self.sources:
-            source = self.sources[queue] = Source(self, queue)
-            self.handlers[source.type] = source.read
+        if not no_ack and queue not in self._fanout_queues:
+            for step in self.priority_steps:
+                if (queue, step) not in self.sources:
+                    source = self.sources[queue, step] = Source(self, queue, step)
+                    self.handlers[source.type] = source.read
             self.leases.begin()
         return super().basic_consume(queue, no_ack, *args, **kwargs)
 
@@ -238,8 +295,9 @@ class Channel(OneClient, stock.Channel):
     def active_sources(self) -> Iterator[Source]:
         """Yield the sources that are consumed, beginning with the one whose turn it is."""
         for queue in self._queue_cycle.consume(len(self.active_queues)):
-            if queue in self.sources:
-                yield self.sources[queue]
+            for step in self.priority_steps:
+                if (queue, step) in self.sources:
+                    yield self.sources[queue, step]
 
     def close(self) -> None:
         """Close this channel; a message that is on its way is delivered, and then put back with the others."""
@@ -261,6 +319,26 @@ class Poller(stock.MultiChannelPoller):
     def __init__(self) -> None:
         super().__init__()
         self.new_sockets: set[int] = set()
+        self._bell: Bell | None = None
+
+    def ring(self) -> None:
+        """Let the loop turn now; any thread may call it."""
+        if self._bell:
+            self._bell.ring()
+
+    def _hang_bell(self) -> None:
+        self._bell = Bell()
+        self._fd_to_chan[self._bell.fileno()] = (None, "BELL")
+        self.poller.register(self._bell.fileno(), self.eventflags)
+        self.new_sockets.add(self._bell.fileno())
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        if self._bell:
+            self._unregister_from_poll(self._bell.fileno())
+            self._bell.close()
+            self._bell = None
+        super().close()
 
     def _register(self, channel: Channel, client: Any, type: str) -> None:
         super()._register(channel, client, type)
@@ -269,6 +347,8 @@ class Poller(stock.MultiChannelPoller):
     def _register_BRPOP(self, channel: Channel) -> None:  # noqa: N802
         if not channel.sources:
             super()._register_BRPOP(channel)
+        elif not self._bell:
+            self._hang_bell()
         for source in channel.active_sources():
             if source.sent and source.client.connection.is_connected:
                 continue  # one of many queues, and nothing to do
@@ -287,6 +367,9 @@ class Poller(stock.MultiChannelPoller):
 
     def on_readable(self, fileno: int) -> None:
         """Read what has come; what was claimed is delivered in any case."""
+        if self._bell and fileno == self._bell.fileno():
+            self._bell.hush()
+            return
         channel, type = self._fd_to_chan.get(fileno, (None, ""))
         if channel is not None and type not in ("BRPOP", "LISTEN"):
             channel.handlers[type]()
@@ -304,7 +387,7 @@ class Poller(stock.MultiChannelPoller):
                     source.client.connection.disconnect()
 
     def _patience(self, channel: Channel) -> float:
-        return float(channel.connection.brpop_timeout + channel.health_check_interval)
+        return channel.longest_wait + float(channel.health_check_interval)
 
 
 class Loop:

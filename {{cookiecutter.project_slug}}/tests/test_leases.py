@@ -4,9 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -287,6 +289,29 @@ def test_no_queue_and_no_priority_starves(server: Server, taker: Callable[..., T
     assert sorted(set(taken)) == ["busy", "late", "other", "urgent"]
     assert taken.index("other") < 3
     assert taken[-1] == "late"
+
+
+def test_message_of_every_priority_comes_at_once_to_an_idle_worker(
+    server: Server, taker: Callable[..., Taker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_transport.Transport, "brpop_timeout", 600)  # seconds: nobody looks by chance
+    idle = taker("a", "b")
+    for queue, priority in product("ab", idle.channel.priority_steps):
+        while any(source.sent != "wait" for source in idle.channel.sources.values()):
+            idle.poll(0.1)
+        server.send(f"{queue}{priority}", queue=queue, priority=priority)
+        assert idle.take(1, patience=20) == [f"{queue}{priority}"]
+
+
+def test_loop_without_room_is_woken_by_the_thread_that_makes_some(server: Server, taker: Callable[..., Taker]) -> None:
+    server.send("one", "two")
+    holder = taker()
+    assert holder.take(1, ack=False) == ["one"]
+    threading.Timer(0.5, holder.messages[0].ack).start()
+    began = time.monotonic()
+    while len(holder.messages) < 2 and time.monotonic() - began < 20:
+        holder.poll(20)
+    assert holder.bodies() == ["one", "two"]
 
 
 def test_server_that_forgets_the_scripts_gets_them_again(server: Server, taker: Callable[..., Taker]) -> None:

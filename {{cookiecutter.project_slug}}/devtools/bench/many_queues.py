@@ -21,5 +21,5 @@ def add_queues(conf: Any, count: int) -> None:
         exchange = Exchange(name, type=first.exchange.type) if own else first.exchange
         conf.task_queues.append(type(first)(name, exchange, routing_key=name, queue_arguments=first.queue_arguments))
     options = conf.broker_transport_options
-    if "lease" in options:  # a connection for each queue, as for the project's own
-        conf.broker_transport_options = {**options, "max_connections": 20 + 2 * len(conf.task_queues)}
+    if "lease" in options:  # a connection for each queue and each step of priority, as for the project's own
+        conf.broker_transport_options = {**options, "max_connections": 20 + 5 * len(conf.task_queues)}
