@@ -6,6 +6,8 @@ adds some, which takes longer than everything else that a worker needs.
 
 import gc
 import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NoReturn
 
@@ -18,20 +20,30 @@ from shared.settings import consumed_queues, worker_settings
 LEFT_TO_CELERY = ("eventlet", "gevent", "-D", "--detach")
 
 
-def worker_arguments(queue: Queue) -> list[str]:
-    """Return Celery's arguments for the worker of ``queue``.
+def named_pool(options: Sequence[str]) -> str | None:
+    """Return the pool that ``options`` of Celery name, if they do."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-P", "--pool")
+    pool: str | None = parser.parse_known_args(options)[0].pool
+    return pool
+
+
+def worker_arguments(queue: Queue, options: Sequence[str] = ()) -> list[str]:
+    """Return Celery's arguments for the worker of ``queue``; ``options`` of Celery win.
 
     Raises:
         SystemExit: a variable has a bad value.
     """
     settings = worker_settings(queue)
-    if settings.celery_worker_pool == "gevent" and find_spec("gevent") is None:
+    # Celery starts the last pool that it finds in its command line, and patches modules for the first.
+    pool = named_pool(options) or settings.celery_worker_pool
+    if pool == "gevent" and find_spec("gevent") is None:
         raise SystemExit("CELERY_WORKER_POOL: gevent is not installed: run `uv add gevent`, or use threads")
     arguments = ["-A", queue.worker_app, "worker"]
     arguments += ["--queues", ",".join(consumed_queues(queue.name)), "--hostname", f"{queue.name}@%h"]
-    arguments += ["--loglevel", settings.celery_worker_loglevel, "--pool", settings.celery_worker_pool]
+    arguments += ["--loglevel", settings.celery_worker_loglevel, "--pool", pool]
     arguments += ["--prefetch-multiplier", str(settings.celery_worker_prefetch_multiplier)]
-    return [*arguments, "--concurrency", str(settings.celery_worker_concurrency)]
+    return [*arguments, "--concurrency", str(settings.celery_worker_concurrency), *options]
 
 
 def run_worker(app_module: str, options: list[str]) -> NoReturn:
@@ -47,7 +59,7 @@ def run_worker(app_module: str, options: list[str]) -> NoReturn:
 
 
 def main(queue_name: str = "", *options: str) -> None:
-    """Be Celery's worker for one queue; ``options`` win over what this module says.
+    """Be Celery's worker for one queue.
 
     Raises:
         SystemExit: there is no such queue, or a variable has a bad value.
@@ -56,7 +68,7 @@ def main(queue_name: str = "", *options: str) -> None:
         queue = find_queue(queue_name)
     except LookupError as error:
         raise SystemExit(str(error)) from None
-    arguments = [*worker_arguments(queue), *options]
+    arguments = worker_arguments(queue, options)
     if any(argument.endswith(LEFT_TO_CELERY) for argument in arguments):
         run_celery(arguments)
     drop_empty_variables()
