@@ -109,10 +109,11 @@ def bench(*options: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["--only", "lunch"], "error: argument --only: invalid choice: 'lunch' (choose from "),
         (["--json", "no/such/folder.json"], "error: argument --json: 'no/such/folder.json' cannot be written"),
         (["--svg", "."], "error: argument --svg: '.' cannot be written"),
+        (["--pool", "eventlet"], "error: argument --pool: invalid choice: 'eventlet' (choose from "),
         (["--tasks", "many"], "error: argument --tasks: 'many' is not a number from 50 to 100000"),
         (["--fast"], "error: unrecognized arguments: --fast"),
     ],
-    ids=["part", "folder", "file", "tasks", "option"],
+    ids=["part", "folder", "file", "pool", "tasks", "option"],
 )
 def test_bad_option_is_said_in_one_line(options: list[str], message: str) -> None:
     done = bench(*options)
@@ -138,9 +139,11 @@ def test_workers_are_measured_and_nothing_is_left(tmp_path: Path) -> None:
     # Somebody's own broker must not be used.
     exported = {"REDIS_URL": "redis://127.0.0.1:1/0", "CELERY_TASK_TIME_LIMIT": "nonsense"}
     environment = {**exported, "TMPDIR": str(folder), "STARTED_BY": str(folder)}
-    done = bench("--quick", "--only", "consume", "--tasks", "200", "--json", str(file), **environment)
+    parts = ("--only", "consume", "--only", "pools", "--pool", "solo")
+    done = bench("--quick", *parts, "--tasks", "200", "--json", str(file), **environment)
     assert done.returncode == 0, done.stderr
-    measured = json.loads(file.read_text())["parts"]["consume"]["rounds"]
+    figures = json.loads(file.read_text())["parts"]
+    measured = figures["consume"]["rounds"]
     variants = ["stock", "this project", "popular template", "raw Redis (floor)"]
     assert [sample["variant"] for sample in measured[:4]] == variants
     for sample in measured:
@@ -149,5 +152,9 @@ def test_workers_are_measured_and_nothing_is_left(tmp_path: Path) -> None:
             assert sample["main process"] > 0
             assert sample["children"] > 0
     assert all(variant in done.stdout for variant in variants)
+    kinds = ("no-op", "computes 5 ms", "waits 0.1 s")
+    rows = [f"solo, {kind}: {worker}" for kind in kinds for worker in ("stock", "this project")]
+    assert [sample["variant"] for sample in figures["pools"]["rounds"][:6]] == rows
+    assert set(figures["pools"]["ratios"]) == set(rows)
     assert list(started_with("STARTED_BY", str(folder))) == []
     assert [path.name for path in folder.iterdir() if not path.name.startswith("ports-")] == []

@@ -1,4 +1,4 @@
-"""Part 7, only if named: the servers freeze while clients ask, and go on; what the clients see of it."""
+"""Part 8, only if named: the servers freeze while clients ask, and go on; what the clients see of it."""
 
 import time
 

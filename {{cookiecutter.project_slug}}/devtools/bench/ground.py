@@ -61,6 +61,7 @@ class Ground:
     say: Callable[[str], None]
     quick: bool
     tasks: int | None  # that each worker runs in a round
+    pools: list[str] | None  # that are compared; all by default
     _started: int = 0
     _names: dict[int, str] = field(default_factory=dict)
 
@@ -146,13 +147,16 @@ def baseline_addresses(environment: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def open_ground(size: int, *, quick: bool, tasks: int | None, say: Callable[[str], None]) -> Iterator[Ground]:
+def open_ground(
+    size: int, *, quick: bool, tasks: int | None, pools: list[str] | None, say: Callable[[str], None]
+) -> Iterator[Ground]:
     """Have the servers running while the context is open; then everything that was started is stopped.
 
     Args:
         size: how many tasks there may be at once.
         quick: whether to measure less.
         tasks: how many each worker runs in a round, if that was chosen.
+        pools: which pools are compared, if that was chosen.
         say: what to do with a line of progress.
     """
     before = end_on_sigterm()
@@ -162,6 +166,6 @@ def open_ground(size: int, *, quick: bool, tasks: int | None, say: Callable[[str
             marks = stack.directory / "marks"
             stack.environment |= {**baseline_addresses(stack.environment), VARIABLE: str(marks)}
             servers = psutil.Process().children(recursive=True)
-            yield Ground(stack, servers, Marks(marks, size), say, quick, tasks)
+            yield Ground(stack, servers, Marks(marks, size), say, quick, tasks, pools)
     finally:
         signal.signal(signal.SIGTERM, before)

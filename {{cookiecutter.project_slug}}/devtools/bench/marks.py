@@ -6,6 +6,7 @@ works whatever the broker is.
 
 import mmap
 import os
+import time
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,18 @@ def _of_this_process() -> mmap.mmap:
 def mark(number: int) -> None:
     """Note in a worker that task ``number`` has run."""
     _of_this_process()[number] = 1
+
+
+def compute(number: int) -> None:
+    """Compute for some five milliseconds, in Python and so with its lock, and note that it is done."""
+    sum(each * each for each in range(50_000))
+    mark(number)
+
+
+def wait(number: int) -> None:
+    """Wait for a tenth of a second, as for a server, and note that it is over."""
+    time.sleep(0.1)
+    mark(number)
 
 
 class Marks:

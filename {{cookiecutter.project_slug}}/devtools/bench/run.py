@@ -1,4 +1,4 @@
-"""Measure what tasks cost here and elsewhere, and print the ratios. Takes five minutes, with --quick one."""
+"""Measure what tasks cost here and elsewhere, and print the ratios. Takes seven minutes, with --quick two."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from devtools.bench import away, consume, endpoint, growth, send, settings, start
+from devtools.bench import away, consume, endpoint, growth, pools, send, settings, start
 from devtools.bench.figures import Part
 from devtools.bench.ground import Ground, open_ground
 from devtools.bench.picture import write_picture
@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[Run, float, float]] = {
     endpoint.NAME: (endpoint.run, 45, 14),
     start.NAME: (start.run, 40, 10),
     growth.NAME: (growth.run, 60, 0),
+    pools.NAME: (pools.run, 120, 40),
     settings.NAME: (settings.run, 150, 0),
     away.NAME: (away.run, 90, 30),
 }
@@ -66,8 +67,11 @@ def arguments(given: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(prog="make bench", description=__doc__)
     parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="fewer tasks and rounds: one minute")
+    parser.add_argument("--quick", action="store_true", help="fewer tasks and rounds: two minutes")
     parser.add_argument("--tasks", type=task_count, help="how many each worker runs in a round of `consume`")
+    parser.add_argument(
+        "--pool", choices=pools.CONCURRENCY, action="append", help="only this pool in `pools`; may be repeated"
+    )
     parser.add_argument("--json", type=output, metavar="FILE", help="write all rounds into this file")
     parser.add_argument("--markdown", type=output, metavar="FILE", help="write the tables into this file")
     parser.add_argument("--svg", type=output, metavar="FILE", help="draw the ratios into this file")
@@ -89,7 +93,7 @@ def main(given: list[str]) -> None:
     say("starting the servers")
     parts = []
     with (
-        open_ground(MOST_TASKS, quick=options.quick, tasks=options.tasks, say=say) as ground,
+        open_ground(MOST_TASKS, quick=options.quick, tasks=options.tasks, pools=options.pool, say=say) as ground,
         Senders(ground) as senders,
     ):
         for name in chosen:

@@ -1,4 +1,4 @@
-"""Part 6: what each setting costs or saves: this project's worker with one thing changed, beside it as it is."""
+"""Part 7: what each setting costs or saves: this project's worker with one thing changed, beside it as it is."""
 
 from dataclasses import replace
 from json import dumps

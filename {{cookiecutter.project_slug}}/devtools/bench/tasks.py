@@ -44,5 +44,19 @@ def mark_with_result(number: int) -> None:
     marks.mark(number)
 
 
+@shared_task(queue=QUEUE)
+def compute(number: int) -> None:
+    """Keep the processor busy."""
+    marks.compute(number)
+
+
+@shared_task(queue=QUEUE)
+def wait(number: int) -> None:
+    """Wait."""
+    marks.wait(number)
+
+
 MARK = Contract("devtools.bench.tasks.mark", QUEUE, Mark, keeps_result=False)
 MARK_WITH_RESULT = Contract("devtools.bench.tasks.mark_with_result", QUEUE, Mark)
+COMPUTE = Contract("devtools.bench.tasks.compute", QUEUE, Mark, keeps_result=False)
+WAIT = Contract("devtools.bench.tasks.wait", QUEUE, Mark, keeps_result=False)

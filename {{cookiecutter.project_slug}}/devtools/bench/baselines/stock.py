@@ -22,3 +22,15 @@ def mark(number: int) -> None:
 def mark_without_result(number: int) -> None:
     """Do the same, and keep no result."""
     marks.mark(number)
+
+
+@app.task(ignore_result=True)
+def compute(number: int) -> None:
+    """Keep the processor busy."""
+    marks.compute(number)
+
+
+@app.task(ignore_result=True)
+def wait(number: int) -> None:
+    """Wait."""
+    marks.wait(number)
