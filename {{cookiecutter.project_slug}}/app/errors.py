@@ -5,6 +5,7 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse, Response
 
 from shared.deadline import BrokerUnavailableError
+from shared.idempotency import KEY_REUSED, InvalidKeyError, KeyReusedError
 from shared.payloads import MessageTooLargeError
 
 
@@ -21,7 +22,20 @@ def _too_large(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status_code=413)
 
 
+def _invalid_key(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=400)
+
+
+def _key_reused(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": f"Idempotency-Key: {KEY_REUSED}"}, status_code=422)
+
+
 def install(app: FastAPI) -> None:
-    """Answer 503 wherever the broker does not answer in time or a queue is full, 413 where a message is too large."""
+    """Answer 503 wherever the broker does not answer in time or a queue is full, 413 where a message is too large.
+
+    An ``Idempotency-Key`` is answered by 400 if it is none, by 422 if it was used for another payload.
+    """
+    app.add_exception_handler(InvalidKeyError, _invalid_key)
+    app.add_exception_handler(KeyReusedError, _key_reused)
     app.add_exception_handler(MessageTooLargeError, _too_large)
     app.add_exception_handler(BrokerUnavailableError, _not_sent)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from pydantic import ValidationError
 
 from shared.deadline import BrokerUnavailableError
+from shared.idempotency import KEY_REUSED, InvalidKeyError, KeyReusedError
 from shared.payloads import MessageTooLargeError
 
 View = Callable[..., HttpResponse]
@@ -29,7 +30,8 @@ def unavailable(what: str, error: Exception) -> JsonResponse:
 def sends_task(view: View) -> View:
     """Turn a view that sends a task into a POST endpoint: a bad body is answered by 422, a missing broker by 503.
 
-    So is a full queue; what is too large for a message is answered by 413.
+    So is a full queue; what is too large for a message is answered by 413. An ``Idempotency-Key`` is answered by 400 if
+    it is none, by 422 if it was used for another payload.
 
     It needs no CSRF token: it reads JSON and no cookie. Add the authentication that your API uses.
     """
@@ -42,6 +44,10 @@ def sends_task(view: View) -> View:
             return view(request, *args, **kwargs)
         except ValidationError as error:
             return JsonResponse({"detail": error.errors(include_url=False, include_context=False)}, status=422)
+        except InvalidKeyError as error:
+            return JsonResponse({"detail": str(error)}, status=400)
+        except KeyReusedError:
+            return JsonResponse({"detail": f"Idempotency-Key: {KEY_REUSED}"}, status=422)
         except MessageTooLargeError as error:
             return JsonResponse({"detail": str(error)}, status=413)
         except BrokerUnavailableError as error:

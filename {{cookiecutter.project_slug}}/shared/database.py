@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
-from shared.idempotency import KEEP, SqlKeys, key_of
+from shared.idempotency import KEEP, SqlKeys, fingerprint, fingerprint_of, key_of
 
 
 class Database(ABC):
@@ -55,9 +55,29 @@ class Database(ABC):
 
         Everything that ``effect`` writes to this database, and the tasks that it sends, belong to the transaction.
         It returns plain JSON data, like a task.
+
+        Raises:
+            KeyReusedError: the task was sent with a key, or an id, under which something else was done.
         """
         with self.transaction():
-            return self.keys.once(key_of(task), effect)
+            return self.keys.once(key_of(task), effect, fingerprint_of(task))
+
+    def once_for(self, key: str | None, asked: Any, effect: Callable[[], Any]) -> Any:
+        """Run ``effect`` in a transaction, once for the key of a request, and return what it returned: plain JSON data.
+
+        A request that is repeated meanwhile waits for the first one. Tasks that ``effect`` sends belong to the
+        transaction if their contract has an outbox. Use no other: the key would be kept though the task was not sent.
+
+        Args:
+            key: what ``request_key`` returned; with ``None``, ``effect`` runs each time.
+            asked: the payload of the request, a model or JSON data.
+            effect: what must not be repeated.
+
+        Raises:
+            KeyReusedError: the key was used for another payload.
+        """
+        with self.transaction():
+            return self.keys.once(key, effect, fingerprint(asked)) if key else effect()
 
     def purge_keys(self, older_than: timedelta = KEEP) -> int:
         """Forget old keys, and return how many."""

@@ -29,13 +29,14 @@ from shared.settings import CelerySettings, all_queues
 # Why a letter is dead.
 FAILED = "failed"
 PAYLOAD = "payload"
+KEY_REUSED = "key reused"
 TIME_LIMIT = "time limit"
 CRASH_LIMIT = "crash limit"
 UNKNOWN_TASK = "unknown task"
 UNDECODABLE = "undecodable"
 GARBAGE = "garbage"
 REJECTED = "rejected"
-REASONS = (FAILED, PAYLOAD, TIME_LIMIT, CRASH_LIMIT, UNKNOWN_TASK, UNDECODABLE, GARBAGE, REJECTED)
+REASONS = (FAILED, PAYLOAD, KEY_REUSED, TIME_LIMIT, CRASH_LIMIT, UNKNOWN_TASK, UNDECODABLE, GARBAGE, REJECTED)
 
 MOST_BYTES = 100_000_000  # of all letters together, whatever DEAD_LETTERS_LIMIT says
 LETTER_BYTES = 1_000_000  # of a task's arguments and options; with more it is kept in part, and cannot be sent again

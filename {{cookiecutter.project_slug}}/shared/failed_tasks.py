@@ -18,6 +18,7 @@ from celery.worker.request import Request
 from shared.dead_letters import (
     CRASH_LIMIT,
     FAILED,
+    KEY_REUSED,
     PAYLOAD,
     REJECTED,
     TIME_LIMIT,
@@ -36,6 +37,7 @@ logger = get_logger(__name__)
 REASONS = {
     "ValidationError": PAYLOAD,
     "PayloadError": PAYLOAD,
+    "KeyReusedError": KEY_REUSED,
     WorkerLostError.__name__: CRASH_LIMIT,
     TimeLimitExceeded.__name__: TIME_LIMIT,
     SoftTimeLimitExceeded.__name__: TIME_LIMIT,

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Task
 from celery.utils.saferepr import saferepr
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from shared.environment import load
 from shared.redaction import redact
@@ -76,10 +76,10 @@ def _positional(task: Task) -> list[str]:
 
 
 @cache
-def _models() -> dict[str, type[BaseModel]]:
+def _contracts() -> dict[str, Any]:
     from shared.contracts import all_contracts  # which sends tasks, and so needs this module first
 
-    return {contract.name: contract.payload for contract in all_contracts()}
+    return {contract.name: contract for contract in all_contracts()}
 
 
 def check_payload(task: Task, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
@@ -88,14 +88,29 @@ def check_payload(task: Task, arguments: Sequence[Any], keywords: Mapping[str, A
     Raises:
         PayloadError: they do not fit.
     """
-    model = _models().get(task.name)
-    if model is None:
+    contract = _contracts().get(task.name)
+    if contract is None:
         return
     try:
         bound = _signature(task.run).bind(*arguments, **keywords)
-        model.model_validate(bound.arguments)
+        contract.payload.model_validate(bound.arguments)
     except TypeError as error:
         raise PayloadError(f"{task.name}: {error}") from None
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
         raise PayloadError(f"{task.name}: {'; '.join(problems)}") from None
+
+
+def payload_identity(task: Task, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """Return what says whether two sendings of ``task`` ask for the same, by position or by name.
+
+    That is what the ``key`` of the task's contract says, else its payload; without a contract, the arguments that
+    differ from their defaults.
+    """
+    signature = _signature(task.run)
+    bound = signature.bind(*arguments, **keywords).arguments
+    contract = _contracts().get(task.name)
+    if contract is None:
+        return {name: value for name, value in bound.items() if value != signature.parameters[name].default}
+    payload = contract.payload.model_validate(bound)
+    return contract.key(payload) if contract.key else payload

@@ -90,7 +90,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
         app = next(app for app in apps if contract.name in app.tasks)
         task_id = task_id or str(uuid4())
         arguments = payload.model_dump(mode="json")
-        headers = {HEADER: key} if (key := options.get("idempotency_key")) else {}
+        headers = {HEADER: key} if (key := contract._key(payload, options.get("idempotency_key"))) else {}
         run = partial(app.tasks[contract.name].apply, kwargs=arguments, task_id=task_id, throw=True, headers=headers)
         if database := open_database():
             database.after_commit(run)

@@ -26,6 +26,7 @@ from shared.dead_letter_office import NotReplayableError, Office
 from shared.dead_letters import DeadLetter, DeadLetters, Wanted, dead_letter, keep_or_log
 from shared.deadline import BrokerUnavailableError
 from shared.failed_tasks import reason_for
+from shared.idempotency import KeyReusedError
 from shared.layout import PROJECT, queue_names
 from tests.conftest import sender_for
 
@@ -378,6 +379,7 @@ def test_reason_follows_from_the_exception() -> None:
         """Named like the one that a worker raises."""
 
     assert reason_for(PayloadError()) == "payload"
+    assert reason_for(KeyReusedError("k")) == "key reused"
     assert reason_for(KeyError()) == "failed"
 
 

@@ -1,8 +1,10 @@
 """Through HTTP into the broker, run by a worker, and back: everything is real."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -42,6 +44,29 @@ def test_bad_body_is_refused_before_anything_is_sent(stack: Stack, service: WebS
     response = httpx.post(f"{service.address(stack.environment)}{example.path}", json={"nonsense": 1})
     assert response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
     assert "Field required" in response.text
+
+
+@each_service
+def test_request_may_be_repeated_under_its_key_and_no_other_with_it(stack: Stack, service: WebService) -> None:
+    example, key = service.examples[0], str(uuid4())
+
+    def post(value: str = key, caller: str = "me", **changes: str) -> httpx.Response:
+        url, headers = f"{service.address(stack.environment)}{example.path}", {"Authorization": caller}
+        return httpx.post(url, json=example.body | changes, headers=headers | {"Idempotency-Key": value}, timeout=30)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: post(), range(20)))
+    assert {answer.status_code for answer in answers} == {httpx.codes.ACCEPTED}
+    assert len({(answer.text, answer.headers["Location"], answer.headers.get("Link")) for answer in answers}) == 1
+    assert post(caller="you").json()["task_id"] != answers[0].json()["task_id"]
+    another = post(**dict.fromkeys(example.body, "something else"))
+    assert another.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert another.json() == {
+        "detail": "Idempotency-Key: was used before, with another payload: repeat that one, or use a new key"
+    }
+    for invalid in ("", "x" * 201):
+        assert post(invalid).status_code == httpx.codes.BAD_REQUEST
+    assert post(invalid).json() == {"detail": "Idempotency-Key: must be 1 to 200 printable ASCII characters"}
 
 
 @each_service

@@ -9,17 +9,31 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from pydantic import BaseModel
 from redis import Redis
 
 from devtools.redis import private_redis
 from devtools.stack import ROOT
-from shared.idempotency import HEADER, MAX_KEY_LENGTH, KeyHeldError, RedisKeys, SqlKeys
+from shared import payloads
+from shared.idempotency import (
+    HEADER,
+    MAX_KEY_LENGTH,
+    InvalidKeyError,
+    KeyHeldError,
+    KeyReusedError,
+    RedisKeys,
+    SqlKeys,
+    fingerprint,
+    fingerprint_of,
+    request_key,
+)
 from shared.layout import queue_names
 from shared.sending import Contract
 
@@ -31,7 +45,7 @@ def connect(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(file, timeout=60, isolation_level=None)
 
 
-def run_once(file: Path, key: str, fail: bool = False) -> Any:
+def run_once(file: Path, key: str, fail: bool = False, asked: str | None = None) -> Any:
     """Claim ``key`` and add a row to ``effects``, in one transaction; the number of rows is the result."""
     with closing(connect(file)) as connection:
 
@@ -43,7 +57,7 @@ def run_once(file: Path, key: str, fail: bool = False) -> Any:
 
         connection.execute("BEGIN")
         try:
-            result = SqlKeys(connection.execute, "keys").once(key, effect)
+            result = SqlKeys(connection.execute, "keys").once(key, effect, asked)
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -80,6 +94,14 @@ def kill() -> None:
 def test_sql_effect_happens_once_and_its_result_is_used_again(file: Path) -> None:
     assert [run_once(file, "a"), run_once(file, "a"), run_once(file, "b"), run_once(file, "a")] == [1, 1, 2, 1]
     assert effects(file) == 2
+
+
+def test_sql_key_is_refused_to_whoever_asks_for_something_else(file: Path) -> None:
+    assert run_once(file, "a", asked="this") == run_once(file, "a", asked="this") == 1
+    with pytest.raises(KeyReusedError, match="a: was used before, with another payload"):
+        run_once(file, "a", asked="that")
+    assert run_once(file, "a") == 1, "whoever does not say what it asks for, takes what is there"
+    assert run_once(file, "b") == run_once(file, "b", asked="this") == 2, "nobody knows what the first one asked for"
 
 
 def test_sql_claims_at_the_same_time(file: Path) -> None:
@@ -137,6 +159,21 @@ def counting(client: Redis) -> Callable[[], Any]:
 def test_redis_effect_happens_once_and_its_result_is_used_again(client: Redis) -> None:
     keys = RedisKeys(client, lease=MINUTE)
     assert [keys.once(key, counting(client)) for key in ("a", "a", "b", "a")] == [1, 1, 2, 1]
+
+
+def test_redis_key_is_refused_to_whoever_asks_for_something_else(client: Redis) -> None:
+    keys = RedisKeys(client, lease=MINUTE)
+
+    def ask_again() -> list[int]:
+        with pytest.raises(KeyReusedError):
+            keys.once("a", counting(client), "that")
+        with pytest.raises(KeyHeldError):
+            keys.once("a", counting(client), "this")
+        return [1, 2]
+
+    assert keys.once("a", ask_again, "this") == keys.once("a", ask_again, "this") == keys.once("a", ask_again) == [1, 2]
+    with pytest.raises(KeyReusedError):
+        keys.once("a", counting(client), "that")
 
 
 def test_redis_claims_at_the_same_time(client: Redis) -> None:
@@ -202,6 +239,7 @@ class Order(BaseModel):
     """What a test orders."""
 
     number: int
+    note: str = ""
 
 
 def test_key_comes_from_the_payload_or_from_the_caller() -> None:
@@ -217,3 +255,47 @@ def test_key_comes_from_the_payload_or_from_the_caller() -> None:
     assert headers(keyed, "mine") == {HEADER: "mine"}
     with pytest.raises(ValueError, match=f"a key of 201 characters: use at most {MAX_KEY_LENGTH}"):
         plain.send(Order(number=7), idempotency_key="x" * 201)
+
+
+def test_fingerprint_is_that_of_what_is_asked_and_not_of_how() -> None:
+    assert fingerprint({"a": 1, "b": [2, {"c": "é", "d": None}]}) == fingerprint(
+        {"b": [2, {"d": None, "c": "é"}], "a": 1}
+    )
+    assert fingerprint(Order(number=7)) == fingerprint(Order(number=7, note="")) == fingerprint({"number": 7})
+    other = [Order(number=8), Order(number=7, note=" "), {"number": "7"}, [7], "7", 7, None, ""]
+    assert len({fingerprint(each) for each in (Order(number=7), *other)}) == 1 + len(other)
+
+
+def test_task_asks_for_the_same_however_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Celery("tests", set_as_current=False)
+
+    @app.task(bind=True, name="tests.order")
+    def order(self: Any, number: int, note: str = "") -> str | None:
+        return fingerprint_of(self)
+
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        return order.apply(args, kwargs, throw=True).get()
+
+    assert asked(7) == asked(number=7) == asked(7, "") == asked(7, note="")
+    assert len({asked(7), asked(8), asked(7, "x")}) == 3
+    assert order(7) is None, "called directly, its key is a new one"
+    plain = Contract("tests.order", queue_names()[0], Order)
+    monkeypatch.setattr(payloads, "_contracts", lambda: {"tests.order": plain})
+    assert asked(7) == asked("7") == asked(7, "") != asked(7, "x")
+    monkeypatch.setattr(payloads, "_contracts", lambda: {"tests.order": replace(plain, key=lambda order: order.number)})
+    assert asked(7) == asked(7, "x") != asked(8)
+
+
+def test_request_keys_of_other_endpoints_and_callers_are_apart() -> None:
+    parts = [("k", "POST /a", "me"), ("k", "POST /b", "me"), ("k", "POST /a", "you"), ("l", "POST /a", "me")]
+    mixed = [("k", "POST /a:me", ""), ("k:POST /a", "me", ""), ("me", "POST /a", "k"), ('k","', "POST /a", "me")]
+    keys = {request_key(key, endpoint=endpoint, caller=caller) for key, endpoint, caller in (*parts, *mixed)}
+    assert len(keys) == 8
+    assert all(key and len(key) <= MAX_KEY_LENGTH for key in keys)
+    assert request_key(None, endpoint="POST /a", caller="me") is None
+
+
+@pytest.mark.parametrize("value", ["", "x" * 201, "é", "a\0", "a\nb", "\t"])
+def test_request_key_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(InvalidKeyError, match=r"^Idempotency-Key: must be 1 to 200 printable ASCII characters$"):
+        request_key(value, endpoint="POST /a", caller="me")

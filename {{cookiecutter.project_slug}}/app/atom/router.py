@@ -1,28 +1,21 @@
 """HTTP endpoints of the worked example."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.atom import services
 from app.atom.schemas import Statistics
 from app.atom.store import get_store
+from app.idempotency import RequestKey
 from app.schemas import Accepted, accepted
 from shared import contracts
-from shared.idempotency import MAX_KEY_LENGTH
 
 router = APIRouter(prefix="/atom")
 
 
 @router.post("/scores", status_code=202)
-def request_score(
-    payload: contracts.ScoreText,
-    request: Request,
-    response: Response,
-    idempotency_key: Annotated[str | None, Header(max_length=MAX_KEY_LENGTH)] = None,
-) -> Accepted:
+def request_score(payload: contracts.ScoreText, request: Request, response: Response, key: RequestKey) -> Accepted:
     """Have one text scored; asked for twice with the same Idempotency-Key, it is scored once."""
-    return accepted(request, response, services.request_score(payload, idempotency_key))
+    return accepted(request, response, services.request_score(payload, key))
 
 
 @router.post("/batches", status_code=202)
@@ -33,9 +26,15 @@ async def request_batch(payload: contracts.ScoreBatch, request: Request, respons
 
 # jinja: if cookiecutter.use_django
 @router.post("/reports", status_code=202)
-async def request_report(payload: contracts.CreateReport, request: Request, response: Response) -> Accepted:
-    """Have a report written by the other service, whose code is not imported here."""
-    return accepted(request, response, await contracts.CREATE_REPORT.send_async(payload))
+async def request_report(
+    payload: contracts.CreateReport, request: Request, response: Response, key: RequestKey
+) -> Accepted:
+    """Have a report written by the other service, whose code is not imported here.
+
+    Nothing is written down here, so the Idempotency-Key goes with the task: each request has a task of its own, and all
+    of them one report.
+    """
+    return accepted(request, response, await contracts.CREATE_REPORT.send_async(payload, idempotency_key=key))
 
 
 # jinja: endif

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.atom.models import ScoredText
 from app.atom.schemas import Score, Statistics
 from app.atom.store import Store
-from app.database import transaction
+from app.database import database, transaction
 from shared import contracts
 
 
@@ -18,15 +18,20 @@ def score_text(text: str) -> Score:
     return Score(words=len(words), score=round(sum(map(len, words)) / len(words), 2) if words else 0.0)
 
 
-def request_score(payload: contracts.ScoreText, idempotency_key: str | None = None) -> str:
+def request_score(payload: contracts.ScoreText, key: str | None = None) -> str:
     """Write down a text and the task that scores it, and return the task's id. The task is sent after the commit.
 
-    Since the contract has an outbox, the task is not lost if the broker is away; it is sent later.
+    Since the contract has an outbox, the task is not lost if the broker is away; it is sent later. Asked again with the
+    same ``key``, it is the same task.
     """
-    with transaction() as session:
+
+    def write_down() -> str:
         task_id = str(uuid4())
-        session.add(ScoredText(task_id=task_id, text=payload.text))
-        return contracts.SCORE_TEXT.send(payload, task_id=task_id, idempotency_key=idempotency_key)
+        with transaction() as session:
+            session.add(ScoredText(task_id=task_id, text=payload.text))
+        return contracts.SCORE_TEXT.send(payload, task_id=task_id)
+
+    return str(database.once_for(key, payload, write_down))
 
 
 def keep_score(text: str, task_id: str | None) -> Score:

@@ -28,5 +28,6 @@ class IdempotencyKey(Base):
     __tablename__ = "app_idempotency_key"
 
     key: Mapped[str] = mapped_column(String(500), primary_key=True)
+    fingerprint: Mapped[str | None] = mapped_column(String(64))  # of what was asked for
     result: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

@@ -20,6 +20,7 @@ class IdempotencyKey(models.Model):
     """An effect that happened, with what its task returned in JSON."""
 
     key = models.CharField(max_length=500, primary_key=True)
+    fingerprint = models.CharField(max_length=64, null=True)  # of what was asked for
     result = models.TextField(null=True)
     created_at = models.DateTimeField(db_index=True)
 

@@ -2,26 +2,29 @@
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from backend.platform.models import Report, Statistics
+from config.transactions import database
 from shared import contracts
 
 KEEP_REPORTS = timedelta(days=30)
 
 
-def request_report(*, title: str, body: str) -> tuple[Report, str]:
-    """Write down a report and the task that builds it, and return both. The task is sent after the commit.
+def request_report(*, title: str, body: str, key: str | None = None) -> tuple[int, str]:
+    """Write down a report and the task that builds it, and return the ids of both. The task is sent after the commit.
 
     Sent before, a fast worker would look for a report that is not there yet. Since the contract has an outbox, the
-    task is not lost if the broker is away; it is sent later.
+    task is not lost if the broker is away; it is sent later. Asked again with the same ``key``, it is the same report.
     """
-    with transaction.atomic():
-        report = Report.objects.create(title=title, body=body)
-        task_id = contracts.BUILD_REPORT.send(contracts.BuildReport(report_id=report.pk))
-    return report, task_id
+
+    def write_down() -> tuple[int, str]:
+        report_id = Report.objects.create(title=title, body=body).pk
+        return report_id, contracts.BUILD_REPORT.send(contracts.BuildReport(report_id=report_id))
+
+    report_id, task_id = database.once_for(key, {"title": title, "body": body}, write_down)
+    return report_id, task_id
 
 
 def build_report(*, report_id: int) -> Report:

@@ -6,26 +6,31 @@ from django.shortcuts import get_object_or_404
 
 from backend.platform import services
 from backend.platform.models import Report
+from config.idempotency import request_key
 from config.responses import accepted, sends_task
 from shared import contracts
 
 
 @sends_task
 def request_report(request: HttpRequest) -> HttpResponse:
-    """Write down a report and have it built."""
+    """Write down a report and have it built; asked for twice with the same Idempotency-Key, it is one report."""
     payload = contracts.CreateReport.model_validate_json(request.body)
-    report, task_id = services.request_report(title=payload.title, body=payload.body)
+    report_id, task_id = services.request_report(title=payload.title, body=payload.body, key=request_key(request))
     response = accepted(task_id)
-    response.headers["Link"] = f"</platform/reports/{report.pk}>"
+    response.headers["Link"] = f"</platform/reports/{report_id}>"
     return response
 
 
 # jinja: if cookiecutter.use_fastapi
 @sends_task
 def request_score(request: HttpRequest) -> HttpResponse:
-    """Have a text scored by the other service, whose code is not imported here."""
+    """Have a text scored by the other service, whose code is not imported here.
+
+    Nothing is written down here, so the Idempotency-Key goes with the task: each request has a task of its own, and all
+    of them one score.
+    """
     payload = contracts.ScoreText.model_validate_json(request.body)
-    return accepted(contracts.SCORE_TEXT.send(payload))
+    return accepted(contracts.SCORE_TEXT.send(payload, idempotency_key=request_key(request)))
 
 
 # jinja: endif

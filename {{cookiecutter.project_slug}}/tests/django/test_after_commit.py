@@ -14,6 +14,7 @@ from config.transactions import database
 from shared import contracts
 from shared.contracts import PINGS, Ping
 from shared.deadline import BrokerUnavailableError
+from shared.idempotency import KeyReusedError
 from shared.layout import queue_of_task
 from shared.sending import Contract
 from shared.task_status import read_status
@@ -63,11 +64,11 @@ def test_outbox_is_part_of_the_transaction(sender: Celery) -> None:
         assert OutboxMessage.objects.count() == 1
         raise ZeroDivisionError
     assert (OutboxMessage.objects.count(), Report.objects.count()) == (0, 0)
-    report, task_id = services.request_report(title="a", body="b")
+    report_id, task_id = services.request_report(title="a", body="b")
     assert OutboxMessage.objects.count() == 0
     status = read_status(task_id)
     assert status is not None
-    assert (status.state, report.status) == ("queued", Report.Status.REQUESTED)
+    assert (status.state, Report.objects.get().pk) == ("queued", report_id)
 
 
 def test_outbox_keeps_what_cannot_be_sent(no_broker: None) -> None:
@@ -90,6 +91,18 @@ def test_sent_twice_with_one_key_there_is_one_report(worker: Celery) -> None:
     made = [result(worker, task_id) for task_id in (*keyed, *others)]
     assert made[0] == made[1] == made[2]
     assert len({str(report) for report in made}) == 3
+    another = plain.send(contracts.CreateReport(title="a", body="d"), idempotency_key="order-7")
+    with pytest.raises(KeyReusedError, match="create_report:order-7: was used before, with another payload"):
+        result(worker, another)
+
+
+def test_request_that_is_repeated_is_one_report(sender: Celery) -> None:
+    first = services.request_report(title="a", body="b", key="k")
+    assert services.request_report(title="a", body="b", key="k") == first
+    with pytest.raises(KeyReusedError):
+        services.request_report(title="a", body="c", key="k")
+    assert services.request_report(title="a", body="c", key="other") != first
+    assert (Report.objects.count(), OutboxMessage.objects.count()) == (2, 0)
 
 
 def test_delivered_twice_there_is_one_report() -> None:

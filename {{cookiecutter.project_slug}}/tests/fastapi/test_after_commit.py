@@ -19,8 +19,10 @@ from app.main import app
 from devtools.stack import Stack
 from shared.contracts import PINGS, Ping, ScoreText
 from shared.deadline import BrokerUnavailableError
+from shared.idempotency import KeyReusedError
 from shared.layout import queue_of_task
 from shared.outbox import relay, write_down
+from shared.sending import Contract
 from shared.task_status import read_status
 
 QUEUE = queue_of_task(tasks.ping.name) or ""
@@ -103,27 +105,30 @@ def test_without_an_outbox_the_commit_says_what_could_not_be_sent(no_broker: Non
     assert rows(ScoredText) == 1
 
 
-def test_asked_for_twice_with_one_key_it_is_scored_once(eager: None, store: Store) -> None:
-    client = TestClient(app)
-    for key in ("order-7", "order-7", "order-8", None):
-        headers = {"Idempotency-Key": key} if key else {}
-        assert client.post("/atom/scores", json={"text": "a b"}, headers=headers).status_code == 202
-    with transaction() as session:
-        assert len(session.scalars(select(ScoredText).where(ScoredText.words == 2)).all()) == 3
+def test_requests_at_the_same_time_with_one_key_are_one(no_broker: None) -> None:
+    def request(text: str, key: str | None = "order-7") -> str:
+        return services.request_score(ScoreText(text=text), key)
 
-
-def test_key_that_is_too_long_is_refused() -> None:
-    answer = TestClient(app).post("/atom/scores", json={"text": "a"}, headers={"Idempotency-Key": "x" * 201})
-    assert answer.status_code == 422
+    with ThreadPoolExecutor(20) as pool:
+        answers = set(pool.map(request, ["a b"] * 20))
+    assert (len(answers), rows(ScoredText), rows(OutboxMessage)) == (1, 1, 1)
+    with pytest.raises(KeyReusedError):
+        request("a b c")
+    assert not {request("a b c", "order-8"), request("a b", None)} & answers
+    assert (rows(ScoredText), rows(OutboxMessage)) == (3, 3)
 
 
 def test_sent_twice_with_one_key_it_has_one_result(worker: Celery) -> None:
-    def send(text: str, key: str | None = None) -> str:
-        return services.request_score(ScoreText(text=text), key)
+    plain = Contract(tasks.score_text.name, QUEUE, ScoreText)
 
-    # What the first one returned is what the second one gets, though it was sent with another text.
-    sent = [send("a b", "order-7"), send("a b c", "order-7"), send("a b c", "order-8"), send("a b c d")]
+    def send(text: str, key: str | None = None) -> str:
+        return plain.send(ScoreText(text=text), idempotency_key=key)
+
+    sent = [send("a b", "order-7"), send("a b", "order-7"), send("a b c", "order-8"), send("a b c d")]
     assert [result(worker, task_id)["words"] for task_id in sent] == [2, 2, 3, 4]  # type: ignore[index]
+    another = send("a b c", "order-7")
+    with pytest.raises(KeyReusedError, match="score_text:order-7: was used before, with another payload"):
+        result(worker, another)
 
 
 def test_delivered_twice_it_is_kept_once(store: Store) -> None:
