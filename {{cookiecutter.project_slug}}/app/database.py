@@ -17,6 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from shared.database import Database
 from shared.environment import MODEL_CONFIG, load
+from shared.urls import find_database_url_problem
 
 CONNECT_TIMEOUT = 5  # seconds
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
@@ -35,6 +36,8 @@ def database_url(url: str) -> URL:
     Raises:
         ValueError: it is not the URL of a database that this project can use.
     """
+    if problem := find_database_url_problem(url):
+        raise ValueError(problem)
     try:
         parsed = make_url(url)
         return parsed.set(drivername=DRIVERS[parsed.drivername])

@@ -7,6 +7,7 @@ from pydantic import field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from shared.environment import DeploymentSettings
+from shared.urls import find_database_url_problem
 
 DEVELOPMENT_KEY = "only-for-development-this-key-is-known-to-everybody"
 
@@ -26,6 +27,8 @@ class DjangoSettings(DeploymentSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database_url(cls, url: str) -> str:
+        if problem := find_database_url_problem(url):
+            raise ValueError(problem)
         try:
             dj_database_url.parse(url)
         except (ValueError, dj_database_url.UnknownSchemeError):

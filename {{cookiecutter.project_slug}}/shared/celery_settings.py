@@ -31,7 +31,8 @@ def broker_configuration(settings: CelerySettings, role: Role) -> dict[str, Any]
     scheme = urlsplit(settings.broker_url).scheme
     if scheme not in BROKERS:
         raise SystemExit(
-            f"CELERY_BROKER_URL: {scheme or 'no'} URL: begin it with {' or '.join(f'{s}://' for s in BROKERS)}"
+            "CELERY_BROKER_URL: is not the URL of a broker that this project uses: "
+            f"begin it with {' or '.join(f'{scheme}://' for scheme in BROKERS)}"
         )
     return BROKERS[scheme].configure(settings, role)
 

@@ -6,6 +6,8 @@ not a thread beside it: when the loop is stuck, the heartbeat stops. ``shared.he
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 from kombu import Connection
 from pydantic_settings import BaseSettings
+from redis.exceptions import ResponseError
 
 from shared.environment import MODEL_CONFIG, load
 from shared.settings import CelerySettings
@@ -31,8 +34,14 @@ PAUSES: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max
 WORKING = "working"
 WAITING = "waiting for the broker"
 
-# What the clients of the brokers raise when a name or a password is wrong. By name, since not all are installed.
-REFUSALS = {"AuthenticationError", "AccessRefused"}
+# What the clients of the brokers raise when the server refuses what the URL says. By name, since not all are installed.
+REFUSALS = {
+    "AuthenticationError": "the name or the password",
+    "AccessRefused": "the name or the password",
+    "NotAllowed": "the virtual host",
+    "NoPermissionError": "the user a right that it needs",
+}
+UNKNOWN_DATABASE = "DB index is out of range"
 
 logger = get_logger(__name__)
 
@@ -79,19 +88,38 @@ def heartbeat() -> Heartbeat:
     return Heartbeat(load(HeartbeatSettings).heartbeat_file)
 
 
-def is_refused(error: BaseException) -> bool:
-    """Return whether the broker has refused the name or the password."""
-    return any(kind.__name__ in REFUSALS for kind in type(error).__mro__)
+def refused(error: BaseException) -> str | None:
+    """Return what of its URL the broker refuses; ``None`` if ``error`` is another one, which may heal by itself."""
+    if str(error).startswith(UNKNOWN_DATABASE):
+        return "the number of the database"
+    return next((REFUSALS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in REFUSALS), None)
 
 
-def describe_refusal(settings: CelerySettings) -> str:
+def describe_refusal(settings: CelerySettings, error: BaseException) -> str:
     """Return the line that says so, without the password."""
     variable = "CELERY_BROKER_URL" if settings.celery_broker_url else "REDIS_URL"
     parts = urlsplit(settings.broker_url)
+    why = f" ({error})" if isinstance(error, ResponseError) else ""
     return (
-        f"{variable}: the broker at {parts.hostname}:{parts.port} refuses the name or the password; correct the "
+        f"{variable}: the broker at {parts.hostname}:{parts.port} refuses {refused(error)}{why}; correct the "
         "variable and start this process again"
     )
+
+
+@contextmanager
+def ending_if_refused() -> Iterator[None]:
+    """Say it in one line if the broker refuses what the URL says, which Celery would try again for ever.
+
+    Raises:
+        SystemExit: the broker refuses.
+    """
+    try:
+        yield
+    except Exception as error:
+        if refused(error):
+            logger.error(describe_refusal(load(CelerySettings), error))
+            raise SystemExit(1) from None
+        raise
 
 
 def report_waiting(connection: Connection) -> Connection:
@@ -100,18 +128,11 @@ def report_waiting(connection: Connection) -> Connection:
     While the broker is away, Celery tries again and again wherever it stands: its loop and its timers stand still.
     """
     establish = connection._establish_connection
-    told = False
 
     def attempt() -> Any:
-        nonlocal told
         heartbeat().write(WAITING, PATIENCE)
-        try:
+        with ending_if_refused():
             return establish()
-        except Exception as error:
-            if is_refused(error) and not told:
-                told = True
-                logger.error(describe_refusal(load(CelerySettings)))
-            raise
 
     connection._establish_connection = attempt  # type: ignore[method-assign]
     connection.ensure_connection = partial(connection.ensure_connection, **PAUSES)  # type: ignore[method-assign]
@@ -121,21 +142,21 @@ def report_waiting(connection: Connection) -> Connection:
 class WaitingConsumer(Consumer):
     """Celery's consumer, which also says that it waits while its broker is away."""
 
-    def ensure_connected(self, conn: Any) -> Connection:
-        """Return ``conn`` when it is connected.
+    def start(self) -> None:
+        """Consume until the worker stops.
 
         Raises:
-            SystemExit: the broker refuses the login, and Celery does not try again by itself.
+            SystemExit: the broker refuses what the URL says.
         """
+        with ending_if_refused():
+            super().start()
+
+    def ensure_connected(self, conn: Any) -> Connection:
+        """Return ``conn`` when it is connected."""
         # The loop itself only sends events here. Waiting for their confirmations, it would stand still while the
         # broker takes no messages.
         conn.transport_options.pop("confirm_publish", None)
-        try:
-            return super().ensure_connected(report_waiting(conn))
-        except Exception as error:
-            if is_refused(error):
-                raise SystemExit(1) from None  # what is wrong has been said
-            raise
+        return super().ensure_connected(report_waiting(conn))
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Give up a lost connection; each of its sockets may take until its timeout to close."""

@@ -9,6 +9,7 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings
 
 from shared.environment import DeploymentSettings, load
 from shared.layout import QUEUES, Queue, Service, find_queue
+from shared.urls import find_redis_url_problem, find_url_problem
 
 Role = Literal["sender", "worker"]
 Loglevel = Literal["debug", "info", "warning", "error", "critical"]
@@ -51,11 +53,14 @@ class CelerySettings(DeploymentSettings):
     celery_message_size_limit: PositiveInt = 262_144  # bytes
     dead_letters_limit: PositiveInt = 10_000
 
-    @field_validator("redis_url", "celery_result_backend")
+    @field_validator("redis_url", "celery_broker_url", "celery_result_backend")
     @classmethod
-    def _check_redis_url(cls, url: str) -> str:
-        if url and urlsplit(url).scheme not in ("redis", "rediss"):
-            raise ValueError("is not the URL of a Redis or Valkey server: begin it with redis:// or rediss://")
+    def _check_url(cls, url: str, field: ValidationInfo) -> str:
+        # What else a broker may be, shared/celery_settings.py says.
+        is_redis = field.field_name != "celery_broker_url" or url.startswith("redis")
+        problem = find_redis_url_problem(url) if is_redis else find_url_problem(url)
+        if url and problem:
+            raise ValueError(problem)
         return url
 
     @field_validator("celery_task_default_queue")

@@ -22,6 +22,7 @@ from devtools.stack import ROOT, Stack
 from shared.healthcheck import TIMEOUT
 from shared.heartbeat import GOOD_FOR, INTERVAL, PATIENCE, Heartbeat
 from shared.layout import queue_names
+from shared.redis_client import redis_client
 from tests.conftest import sender_for
 
 TASK = "tests.sleeping.sleep"
@@ -152,12 +153,28 @@ def test_stopped_worker_is_not_well_until_it_goes_on(workers: Stack) -> None:
     wait_for_health(workers, "halted", "working", patience=INTERVAL + 2)
 
 
-def test_refused_login_is_said_once_and_names_the_variable(workers: Stack) -> None:
+def test_refused_login_ends_the_worker_in_one_line_that_names_the_variable(workers: Stack) -> None:
+    assert workers.wait("refused", 1) == 1
     log = workers.log("refused").read_text()
     url = workers.environment.get("CELERY_BROKER_URL") or workers.environment["REDIS_URL"]
     assert log.count(REFUSED.format(urlsplit(url).port)) == 1, log
     assert "sesame" not in log
     assert "Traceback" not in log
+
+
+def test_what_only_the_server_knows_to_be_wrong_ends_the_worker_in_one_line(broker: Stack) -> None:
+    url = urlsplit(broker.environment["REDIS_URL"])
+    with redis_client(url.geturl()) as client:
+        client.acl_setuser("guest", enabled=True, passwords=["+sesame"], keys=["*"], commands=["+ping"])
+    start(broker, "elsewhere", CELERY_BROKER_URL=url._replace(path="/99").geturl())
+    guest = url._replace(netloc=f"guest:sesame@127.0.0.1:{url.port}").geturl()
+    start(broker, "guest", CELERY_BROKER_URL=guest)
+    for name, what in (("elsewhere", "the number of the database (DB index"), ("guest", "the user a right that it")):
+        assert broker.wait(name, 30) == 1
+        log = broker.log(name).read_text()
+        assert log.count(f"CELERY_BROKER_URL: the broker at 127.0.0.1:{url.port} refuses {what}") == 1, log
+        assert "sesame" not in log
+        assert "Traceback" not in log
 
 
 def test_process_that_never_started() -> None:

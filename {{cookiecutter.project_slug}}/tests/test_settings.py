@@ -90,8 +90,8 @@ def test_visibility_timeout_must_exceed_the_time_limit_where_there_are_no_leases
 
 
 def test_broker_of_another_kind_is_refused() -> None:
-    with pytest.raises(SystemExit, match="CELERY_BROKER_URL: sqs URL: begin it with "):
-        broker_configuration(CelerySettings(celery_broker_url="sqs://"), "sender")
+    with pytest.raises(SystemExit, match="CELERY_BROKER_URL: is not the URL of a broker that this project uses: b"):
+        broker_configuration(CelerySettings(celery_broker_url="sqs://queues.example.org"), "sender")
 
 
 def test_variable_that_nothing_reads_is_reported_with_the_nearest_name() -> None:

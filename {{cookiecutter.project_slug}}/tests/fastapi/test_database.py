@@ -36,6 +36,13 @@ def test_url_of_nothing_known_is_refused_in_one_line(url: str) -> None:
     assert done.stderr == "DATABASE_URL: is not a database URL: use postgres://... or sqlite:///file\n"
 
 
+def test_url_with_a_password_that_is_not_encoded_is_refused_in_one_line() -> None:
+    done = python("-m", "app.create_tables", url="postgres://shop:pa:ss/word@h/shop")
+    assert done.returncode == 1
+    assert done.stderr.startswith("DATABASE_URL: holds '@', '/' or '?' in name or password: percent-encode name")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_command_ends_in_one_line_when_nobody_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
