@@ -11,6 +11,8 @@ RUN = "$(UV)" run --no-sync
 PYTEST = $(RUN) pytest --numprocesses auto --dist worksteal
 
 export UV_PYTHON_DOWNLOADS := never
+# The certificate authorities of this machine, also that of a proxy which looks into connections; uv's own list lacks it.
+export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/*.* /etc/ssl/cert.pem /etc/pki/tls/certs/*),1,0)
 export NO_MKDOCS_2_WARNING := 1
 # Ruff and mypy would otherwise put their caches into the template's folder, and they would be rendered.
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache

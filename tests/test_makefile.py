@@ -113,7 +113,11 @@ def test_demo_passes_a_failure_on_and_cleans_up(keep: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_demo_works_in_a_fresh_clone_without_uv(clone: Path, path_without_uv: Path, tmp_path: Path) -> None:
+def test_demo_works_in_a_fresh_clone_without_uv(
+    clone: Path, path_without_uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):  # where only the system knows the authority of a proxy
+        monkeypatch.delenv(name, raising=False)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     path = {"PATH": str(path_without_uv), "TMPDIR": str(temporary)}

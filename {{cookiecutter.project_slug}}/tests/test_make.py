@@ -60,6 +60,16 @@ def test_second_signal_does_not_interrupt_what_the_first_began() -> None:
         assert process.wait(30) == 143
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_settings_that_an_editor_saved_so_that_nobody_reads_them_are_refused(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REDIS_URL=redis://127.0.0.1\n", encoding=encoding)
+    command = ["make", "--no-print-directory", "--file", str(ROOT / "Makefile"), "env-is-plain"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stdout.startswith("error: .env begins with a byte order mark or is no UTF-8: save it as UTF-8 without")
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_missing_broker_is_said_in_one_line(tmp_path: Path) -> None:
     port = free_port()
     done = run("devtools.check_broker", cwd=tmp_path, REDIS_URL=f"redis://:secret@127.0.0.1:{port}/0")
