@@ -6,16 +6,15 @@ Django along with them. ``backend.platform`` imports this module when Django sta
 
 import os
 
-from celery import Celery
-
 from config.transactions import database
 from shared.celery_settings import configure_celery_app
 from shared.database import install
 from shared.layout import PROJECT
+from shared.project_app import ProjectApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-celery_app = Celery(PROJECT, task_cls="config.task:BackendTask")
+celery_app = ProjectApp(PROJECT, task_cls="config.task:BackendTask")
 configure_celery_app(celery_app, "django")
 install(database)
 celery_app.autodiscover_tasks()

@@ -17,6 +17,8 @@ class Broker:
 
     Attributes:
         configure: returns the part of Celery's configuration that only holds for it.
+        delay: returns the whole seconds for which it keeps back what is to wait for so many, or ``None`` if it keeps to
+            fractions, too; raises ``ValueError`` if it cannot wait for so long.
         redelivery: returns after how many seconds it hands a running task out again, and why; ``None``: never.
         default_port: where it listens.
         collect: fetches the messages that the broker itself has put aside.
@@ -26,6 +28,7 @@ class Broker:
     """
 
     configure: Callable[[CelerySettings, Role], dict[str, Any]]
+    delay: Callable[[Celery, float], int | None]
     redelivery: Callable[[CelerySettings], tuple[int, str] | None]
     default_port: int
     collect: Callable[[Celery, DeadLetters], int]

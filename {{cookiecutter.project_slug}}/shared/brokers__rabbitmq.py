@@ -3,18 +3,21 @@
 https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/rabbitmq.html
 """
 
+import math
 import ssl
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from celery import Celery
 from kombu import Exchange
+from kombu.transport.native_delayed_delivery import MAX_NUMBER_OF_BITS_TO_USE
 
 from shared import rabbitmq_publisher
 from shared.broker import Broker
 from shared.layout import PROJECT
 from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
-from shared.redis_broker import redis_broker, redis_redelivery
+from shared.redis_broker import redis_broker, redis_delay, redis_redelivery
 from shared.redis_publisher import publish, publish_async
 from shared.settings import CelerySettings, Role, all_queues
 from shared.tls import ca_file
@@ -22,6 +25,7 @@ from shared.unclaimed import collect_unclaimed
 
 CONSUMER_TIMEOUT = 1800  # seconds, RabbitMQ's default
 DELIVERY_LIMIT = 20
+LONGEST_DELAY = 2**MAX_NUMBER_OF_BITS_TO_USE - 1  # seconds: some eight years
 
 
 def amqp_tls(url: str) -> dict[str, Any] | None:
@@ -50,6 +54,20 @@ def queue_arguments() -> dict[str, Any]:
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }
+
+
+def rabbitmq_delay(app: Celery, seconds: float) -> int:
+    """Return the whole seconds for which RabbitMQ keeps back what is to wait for so many: rounded up.
+
+    Celery rounds down, fails for what is then no second at all, and lets a worker wait for the rest, where it takes the
+    place of another task. https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/rabbitmq.html
+
+    Raises:
+        ValueError: the delay is longer than RabbitMQ can keep a message back.
+    """
+    if seconds > LONGEST_DELAY:
+        raise ValueError(f"a delay of {seconds:.0f} s: RabbitMQ keeps a task back for at most {LONGEST_DELAY} s")
+    return math.ceil(seconds)
 
 
 def rabbitmq_redelivery(settings: CelerySettings) -> tuple[int, str]:
@@ -98,6 +116,7 @@ def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
 
 RABBITMQ = Broker(
     rabbitmq_broker,
+    rabbitmq_delay,
     rabbitmq_redelivery,
     5672,
     collect_dead,
@@ -105,7 +124,7 @@ RABBITMQ = Broker(
     rabbitmq_publisher.publish_async,
     batch=100,
 )
-REDIS = Broker(redis_broker, redis_redelivery, 6379, collect_unclaimed, publish, publish_async, batch=250)
+REDIS = Broker(redis_broker, redis_delay, redis_redelivery, 6379, collect_unclaimed, publish, publish_async, batch=250)
 
 # By the scheme of CELERY_BROKER_URL; Redis serves where RabbitMQ is not at hand, as on a laptop.
 BROKERS = {"amqp": RABBITMQ, "amqps": replace(RABBITMQ, default_port=5671), "redis": REDIS, "rediss": REDIS}

@@ -18,6 +18,7 @@ from shared.brokers import BROKERS
 from shared.environment import load, unread_variables
 from shared.layout import PROJECT, Service, find_service, task_routes
 from shared.redaction import redact_log
+from shared.runnable import refuse_unrunnable_tasks
 from shared.settings import CelerySettings, Role, known_variables
 from shared.tls import redis_backend_tls
 
@@ -168,6 +169,10 @@ def configure_celery_app(app: Celery, service_name: str, settings: CelerySetting
             prepare_worker(app, settings)
             choose_queues(app, options.get("queues"))
 
+    def check_tasks(**_: Any) -> None:
+        refuse_unrunnable_tasks(app.tasks.values())
+
     celeryd_init.connect(become_worker, weak=False)
+    app.on_after_finalize.connect(check_tasks, weak=False)
     after_setup_logger.connect(redact_log)
     after_setup_task_logger.connect(redact_log)

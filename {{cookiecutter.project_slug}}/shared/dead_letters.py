@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from celery.app.task import Context
 from kombu.message import Message
 from kombu.utils.json import dumps, loads
 from pydantic import BaseModel, ConfigDict, Field
@@ -140,17 +139,17 @@ def _queue_name(routing_key: str | None) -> str | None:
 
 def letter_of(message: Message, reason: str, error: str, **fields: Any) -> DeadLetter:
     """Return the letter of a message that became no task; ``fields`` are those of ``DeadLetter``."""
-    body, problem = decode(message)
-    headers = message.headers if isinstance(message.headers, dict) else {}
+    decoded = decode(message)
+    headers = decoded.headers if isinstance(decoded.headers, dict) else {}
     for name, header in (("task", "task"), ("task_id", "id")):
         if isinstance(headers.get(header), str):
             fields[name] = headers[header][:NAME_CHARACTERS]
     fields.setdefault("queue", (message.delivery_info or {}).get("routing_key"))
-    if problem is not None:
+    if decoded.problem is not None:
         raw = message.body if isinstance(message.body, bytes) else str(message.body).encode(errors="replace")
         return dead_letter(reason, error, raw=raw.decode(errors="backslashreplace"), **fields)
-    arguments, keywords, embedded = body
-    context = Context({**headers, **(embedded or {})})
+    arguments, keywords, _ = decoded.body
+    context = decoded.context
     fields |= {"options": options_of(context), "retries": context.retries or 0}
     return dead_letter(reason, error, arguments=arguments, keywords=keywords, **fields)
 

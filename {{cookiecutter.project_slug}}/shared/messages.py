@@ -1,11 +1,11 @@
-"""What a message must look like before a worker may take it: version 2 of Celery's protocol.
+"""What a message must look like before a worker may take it: version 2 of Celery's protocol, or 1, which is as good.
 
 A worker that meets something else in a place where Celery expects nothing else ends, and the next one meets it too.
 https://docs.celeryq.dev/en/stable/internals/protocol.html#version-2
 """
 
 import base64
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from celery.app.task import Context
 from celery.utils.time import maybe_iso8601
@@ -68,6 +68,31 @@ class Embedded(BaseModel):
     chord: dict[str, Any] | None = None
 
 
+class Decoded(NamedTuple):
+    """A message as version 2 of the protocol has it, and what is wrong with it, if anything is."""
+
+    headers: Any
+    body: Any
+    problem: str | None
+
+    @property
+    def context(self) -> Context:
+        """The request that a task would see: with its chain, its chord and what is to be told of a failure."""
+        return Context({**self.headers, **(self.body[2] or {})})
+
+
+def _as_version_2(headers: Any, body: Any) -> tuple[Any, Any]:
+    """Return headers and body of a message; in version 1, the body is a mapping that holds what now are headers.
+
+    https://docs.celeryq.dev/en/stable/internals/protocol.html#version-1
+    """
+    if not isinstance(body, dict) or not isinstance(headers, dict) or ("task" in headers and "args" not in body):
+        return headers, body
+    after = {name: body.get(name) for name in ("callbacks", "errbacks", "chord")}
+    others = {name: value for name, value in body.items() if name not in ("args", "kwargs", *after)}
+    return others | headers, [body.get("args", ()), body.get("kwargs", {}), after]
+
+
 def find_problem(headers: Any, body: Any) -> str | None:
     """Return what is wrong with a message, in one line, or ``None``; ``body`` is decoded."""
     try:
@@ -92,15 +117,16 @@ def options_of(request: Context) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in OF_ONE_ATTEMPT}
 
 
-def decode(message: Message) -> tuple[Any, str | None]:
-    """Return the decoded body of ``message``, and what is wrong with it or with the headers, if anything is."""
+def decode(message: Message) -> Decoded:
+    """Return what ``message`` says; never raise."""
     try:
         if message.errors:
             message._reraise_error()
         body = message.decode()
     except Exception as error:  # whatever a decoder raises
-        return None, f"{type(error).__name__}: {error}"
-    return body, find_problem(message.headers, body)
+        return Decoded(message.headers, None, f"{type(error).__name__}: {error}")
+    headers, body = _as_version_2(message.headers, body)
+    return Decoded(headers, body, find_problem(headers, body))
 
 
 def message_of_envelope(raw: bytes) -> Message:

@@ -19,6 +19,7 @@ from shared.deadline import Breaker, within_deadline, within_deadline_async
 from shared.outbox import Message
 from shared.payloads import shown_arguments
 from shared.queue_limit import check_room
+from shared.runnable import check_runnable
 from shared.task_status import forget_task, note_task
 
 # Options of a task's decorator that are left to Celery.
@@ -113,6 +114,7 @@ def is_plain(app: Celery, message: Message) -> bool:
 def _options(app: Celery, message: Message) -> dict[str, Any]:
     """Return what the task's decorator says, if the task is one of this process's own."""
     task: Any = app.tasks.get(message["name"])
+    check_runnable(task)
     return task._get_exec_options() if task is not None else {}
 
 

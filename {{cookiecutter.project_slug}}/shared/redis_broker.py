@@ -6,6 +6,7 @@ https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.ht
 import socket
 from typing import Any
 
+from celery import Celery
 from kombu import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -63,3 +64,21 @@ def redis_redelivery(settings: CelerySettings) -> tuple[int, str] | None:
         return None
     timeout = settings.celery_broker_visibility_timeout
     return timeout, f"without leases it would run twice after CELERY_BROKER_VISIBILITY_TIMEOUT ({timeout} s)"
+
+
+def redis_delay(app: Celery, seconds: float) -> None:
+    """Refuse a delay that is longer than the visibility timeout; any other is kept to the fraction of a second.
+
+    A worker takes a delayed task at once and holds it. Without leases (``shared/leases.py``), Redis gives it to
+    another worker when the visibility timeout is over, and both run it. https://github.com/celery/kombu/issues/337
+
+    Raises:
+        ValueError: the delay reaches the visibility timeout.
+    """
+    options = app.conf.broker_transport_options
+    limit = None if options.get("lease") else options.get("visibility_timeout")
+    if limit is not None and seconds >= limit:
+        raise ValueError(
+            f"a delay of {seconds:.0f} s reaches the visibility timeout, and the task would run twice: "
+            f"keep it below CELERY_BROKER_VISIBILITY_TIMEOUT ({limit} s)"
+        )

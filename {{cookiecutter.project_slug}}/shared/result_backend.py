@@ -12,6 +12,8 @@ from celery.exceptions import BackendStoreError
 from celery.utils.log import get_logger
 from redis.exceptions import RedisError
 
+from shared.runnable import check_result
+
 logger = get_logger(__name__)
 
 
@@ -39,6 +41,15 @@ class Backend(RedisBackend):
                 raise
             logger.error("task %s: its state %s cannot be kept: %s", task_id, state, error)
         return result
+
+    def mark_as_done(self, task_id: str, result: Any, *args: Any, **options: Any) -> None:
+        """Keep that a task has succeeded, whether its result is kept or not.
+
+        Raises:
+            EncodeError: its result still has to be run.
+        """
+        check_result(result)
+        super().mark_as_done(task_id, result, *args, **options)
 
     def on_chord_part_return(
         self, request: Any, state: str, result: Any, propagate: Any = None, **options: Any

@@ -22,12 +22,12 @@ from shared.broker import Broker
 from shared.brokers import BROKERS
 from shared.database import Database, any_database, open_database
 from shared.deadline import DEADLINE, BrokerUnavailableError
+from shared.delays import settle_delay
 from shared.idempotency import HEADER, MAX_KEY_LENGTH
 from shared.outbox import Message, UnsendableError, relay, write_down
 from shared.payloads import check_size, shown_arguments
 from shared.publishing import facts, send_by_celery
 from shared.queue_limit import QueueFullError
-from shared.tasks import refuse_long_delay
 
 Payload = TypeVar("Payload", bound=BaseModel)
 logger = get_logger(__name__)
@@ -199,7 +199,7 @@ class Contract(Generic[Payload]):
     ) -> Message:
         """Return the task as data that JSON can hold."""
         if countdown is not None or eta is not None:
-            refuse_long_delay(_app(), countdown, eta)
+            settle_delay(_app(), countdown, eta)
         if countdown is not None:
             eta = datetime.now(UTC) + timedelta(seconds=countdown)
         key = self._key(payload, idempotency_key)

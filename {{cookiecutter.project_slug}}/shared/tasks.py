@@ -1,37 +1,17 @@
 """The base class of every task: its bounds, and guards around sending and starting it."""
 
-from datetime import UTC, datetime
+from time import sleep
 from typing import Any
 
-from celery import Celery, Task
-from celery.exceptions import MaxRetriesExceededError, Reject, Retry
+from celery import Task
+from celery.exceptions import MaxRetriesExceededError, Retry
+from celery.utils.log import get_task_logger
 
 from shared.payloads import check_payload, check_size, shown_arguments
 from shared.rate_limit import shared_rate_limit
 from shared.redaction import redact
 
-
-def refuse_long_delay(app: Celery, countdown: float | None = None, eta: datetime | None = None) -> None:
-    """Refuse a delay that is longer than the broker's visibility timeout.
-
-    A worker takes a delayed task at once and holds it. Without leases (``shared/leases.py``), Redis gives it to
-    another worker when the visibility timeout is over, and both run it. https://github.com/celery/kombu/issues/337
-
-    Raises:
-        ValueError: the delay reaches the visibility timeout, or ``eta`` has no time zone.
-    """
-    options = app.conf.broker_transport_options
-    limit = None if options.get("lease") else options.get("visibility_timeout")
-    delay = countdown or 0.0
-    if eta is not None:
-        if eta.tzinfo is None:
-            raise ValueError("eta: has no time zone: use datetime.now(UTC) + timedelta(...)")
-        delay = (eta - datetime.now(UTC)).total_seconds()
-    if limit is not None and delay >= limit:
-        raise ValueError(
-            f"a delay of {delay:.0f} s reaches the visibility timeout, and the task would run twice: "
-            f"keep it below CELERY_BROKER_VISIBILITY_TIMEOUT ({limit} s)"
-        )
+logger = get_task_logger(__name__)
 
 
 def retry_on(*errors: type[Exception]) -> dict[str, Any]:
@@ -76,7 +56,6 @@ class BaseTask(Task):  # type: ignore[type-arg]
             ValueError: ``countdown`` (seconds) or ``eta`` lies too far ahead.
             MessageTooLargeError: the arguments are larger than ``CELERY_MESSAGE_SIZE_LIMIT``.
         """
-        refuse_long_delay(self.app, options.get("countdown"), options.get("eta"))
         args, kwargs = tuple(args or ()), kwargs or {}
         task_id = options.get("task_id")
         if task_id is None or task_id != self.request.id:  # what is under way, and sent again, is not refused
@@ -92,17 +71,23 @@ class BaseTask(Task):  # type: ignore[type-arg]
         """
         check_payload(self, args, kwargs)
         if self.shared_rate_limit and not self.request.is_eager:
-            wait = shared_rate_limit(self.name, self.shared_rate_limit).wait()
-            if wait:
+            limit = shared_rate_limit(self.name, self.shared_rate_limit)
+            while wait := limit.wait():
                 self._come_back(wait)
 
     def _come_back(self, seconds: float) -> None:
-        """Put the task back until later; unlike ``retry``, without counting that as one of its attempts."""
+        """Put the task back until later; unlike ``retry``, without counting that as one of its attempts.
+
+        If it cannot be sent, wait here. Rejected, it would come back at once, and a broker that counts that would soon
+        take it for one that ends workers.
+        """
         limit = self.app.conf.broker_transport_options.get("visibility_timeout")
         seconds = min(seconds, limit / 2) if limit else seconds
         later = self.signature_from_request(countdown=seconds, retries=self.request.retries)
         try:
             later.apply_async()
-        except Exception as error:
-            raise Reject(error, requeue=True) from error
+        except Exception as error:  # whatever the broker's client raises
+            logger.warning("waiting %.2f s here, as the task cannot be sent again: %s", seconds, error)
+            sleep(seconds)
+            return
         raise Retry(when=seconds, sig=later)  # type: ignore[arg-type]  # mypy takes no float for a real number

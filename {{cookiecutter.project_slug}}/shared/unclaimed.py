@@ -8,10 +8,12 @@ from time import time
 from typing import Any
 
 from celery import Celery
+from kombu.message import Message
 from pydantic import BaseModel, Field, ValidationError
 from redis import Redis
 
 from shared.dead_letters import CRASH_LIMIT, GARBAGE, DeadLetter, DeadLetters, dead_letter, letter_of
+from shared.dead_messages import mark_as_failed
 from shared.layout import PROJECT
 from shared.messages import message_of_envelope
 from shared.redis_client import ONE_MORE_ATTEMPT, redis_client
@@ -28,8 +30,8 @@ class About(BaseModel):
     deliveries: int = 0
 
 
-def read_element(element: bytes) -> DeadLetter:
-    """Return the letter of one element: a line of JSON about the message, and the message as it was in the queue."""
+def read_element(element: bytes) -> tuple[DeadLetter, Message | None]:
+    """Return the letter of one element, a line of JSON about the message and what was in the queue; and the message."""
     line, _, raw = element.partition(b"\n")
     try:
         about = About.model_validate_json(line)
@@ -40,23 +42,28 @@ def read_element(element: bytes) -> DeadLetter:
     if about.reason == CRASH_LIMIT:
         error = f"its worker ended {about.deliveries} times"
     try:
-        return letter_of(message_of_envelope(raw), about.reason, error, **fields)
+        message = message_of_envelope(raw)
+        return letter_of(message, about.reason, error, **fields), message
     except Exception as problem:  # garbage may be wrong in any way
         error = f"{error}: {type(problem).__name__}: {problem}"
-        return dead_letter(about.reason, error, raw=raw.decode(errors="backslashreplace"), **fields)
+        return dead_letter(about.reason, error, raw=raw.decode(errors="backslashreplace"), **fields), None
 
 
-def collect_from(client: Redis, letters: DeadLetters) -> int:
+def collect_from(client: Redis, app: Celery, letters: DeadLetters) -> int:
     """Move everything into ``letters`` and return how much it was; ``client`` must not decode responses.
 
-    An element leaves its list only when its letter is kept. Two that collect at once keep the same letter.
+    An element leaves its list only when its letter is kept, and its task has a state. Two that collect at once keep the
+    same letter.
 
     Raises:
-        redis.RedisError: a server cannot be reached.
+        Exception: whatever the clients of the servers raise when they are away.
     """
     count = 0
     while element := client.lindex(UNCLAIMED, -1):
-        letters.keep(read_element(element))  # type: ignore[arg-type]
+        letter, message = read_element(element)  # type: ignore[arg-type]
+        letters.keep(letter)
+        if message is not None:
+            mark_as_failed(app, letter, message)
         client.lrem(UNCLAIMED, -1, element)  # type: ignore[arg-type]
         count += 1
     return count
@@ -65,4 +72,4 @@ def collect_from(client: Redis, letters: DeadLetters) -> int:
 def collect_unclaimed(app: Celery, letters: DeadLetters) -> int:
     """Do that with the broker of ``app``."""
     with redis_client(app.conf.broker_url, decode_responses=False, retry=ONE_MORE_ATTEMPT) as client:
-        return collect_from(client, letters)
+        return collect_from(client, app, letters)

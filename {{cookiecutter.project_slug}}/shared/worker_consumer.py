@@ -4,21 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
-from celery.app.task import Context
-from celery.exceptions import InvalidTaskError, NotRegistered
 from celery.signals import celeryd_after_setup
 from celery.utils.log import get_logger
 from celery.worker.state import active_requests
 from kombu import Connection
 from kombu.message import Message
 
-from shared.dead_letters import UNDECODABLE, UNKNOWN_TASK, DeadLetter, keep_or_log, letter_of
+from shared.collecting import CollectStep
+from shared.dead_letters import UNDECODABLE, UNKNOWN_TASK, keep_or_log, letter_of
+from shared.dead_messages import mark_as_failed
 from shared.failed_tasks import keep_failed_tasks, worker_dead_letters
 from shared.heartbeat import HeartbeatStep, WaitingConsumer
 from shared.leases import give_back_all_but
 from shared.long_tasks import refuse_long_tasks
 from shared.messages import decode
 from shared.redis_transport import keep_running_tasks
+from shared.runnable import refuse_unrunnable_tasks
 from shared.settings import CelerySettings
 from shared.worker_memory import prepare_memory
 from shared.worker_stop import StopStep
@@ -56,7 +57,7 @@ class Consumer(WaitingConsumer):
         handle = super().create_task_handler(*arguments, **options)
 
         def check_and_handle(message: Message) -> None:
-            problem = decode(message)[1]
+            problem = decode(message).problem
             if problem is None:
                 handle(message)
             else:
@@ -70,7 +71,8 @@ class Consumer(WaitingConsumer):
 
     def on_unknown_task(self, body: Any, message: Message, exc: BaseException) -> None:
         """Set aside a task that this worker does not know."""
-        self.set_aside(message, UNKNOWN_TASK, f"the worker {self.hostname} knows no task {message.headers['task']!r}")
+        name = decode(message).headers["task"]
+        self.set_aside(message, UNKNOWN_TASK, f"the worker {self.hostname} knows no task {name!r}")
 
     def on_invalid_task(self, body: Any, message: Message, exc: BaseException) -> None:
         """Set aside a task that Celery refuses for whatever other reason."""
@@ -81,20 +83,13 @@ class Consumer(WaitingConsumer):
         letter = letter_of(message, reason, error)
         if keep_or_log(worker_dead_letters(), letter):
             message.ack_log_error(logger, self.connection_errors)
-            self._mark_as_failed(letter)
+            try:
+                mark_as_failed(self.app, letter, message)
+            except Exception as problem:  # whatever the backend's client raises
+                logger.warning("task %s: its status cannot be kept: %s", letter.task_id, problem)
         elif self._broker_keeps(letter.queue):
             message.reject_log_error(logger, self.connection_errors)
         # Otherwise it stays unacknowledged, and comes again when this worker has ended.
-
-    def _mark_as_failed(self, letter: DeadLetter) -> None:
-        """Let whoever asks for the status of the task know."""
-        if letter.task_id is None:
-            return
-        error = NotRegistered(letter.task) if letter.reason == UNKNOWN_TASK else InvalidTaskError(letter.error)
-        try:
-            self.app.backend.mark_as_failure(letter.task_id, error, request=Context({"task": letter.task}))
-        except Exception as problem:  # whatever the backend's client raises
-            logger.warning("task %s: its status cannot be kept: %s", letter.task_id, problem)
 
     def _broker_keeps(self, queue: str | None) -> bool:
         """Return whether the broker has a place for what is rejected."""
@@ -106,11 +101,12 @@ def prepare_worker(app: Celery, settings: CelerySettings) -> None:
     """Let the workers of ``app`` write heartbeats and keep dead letters."""
 
     def check(**_: Any) -> None:
+        refuse_unrunnable_tasks(app.tasks.values())
         refuse_long_tasks(app, settings)
 
     # When all tasks are known.
     celeryd_after_setup.connect(check, weak=False)
     app.conf.worker_consumer = f"{__name__}:{Consumer.__name__}"
-    app.steps["worker"] |= {HeartbeatStep, StopStep}
+    app.steps["worker"] |= {HeartbeatStep, StopStep, CollectStep}
     keep_failed_tasks()
     prepare_memory()

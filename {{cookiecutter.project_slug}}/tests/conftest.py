@@ -22,6 +22,7 @@ from shared.database import open_database
 from shared.deadline import BrokerUnavailableError
 from shared.idempotency import HEADER
 from shared.layout import SERVICES
+from shared.project_app import ProjectApp
 from shared.sending import Contract
 from shared.settings import CelerySettings, known_variables
 
@@ -52,7 +53,7 @@ def service_apps() -> list[Celery]:
 
 def sender_for(environment: dict[str, str]) -> Celery:
     """Return a Celery app of the tests' own that sends to the broker of ``environment``."""
-    app = Celery("tests", set_as_current=False)
+    app = ProjectApp("tests", set_as_current=False)
     names = {
         name: environment[name.upper()] for name in ("redis_url", "celery_broker_url") if environment.get(name.upper())
     }

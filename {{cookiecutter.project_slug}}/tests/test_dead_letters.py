@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from billiard.exceptions import WorkerLostError
 from celery import Celery
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -178,7 +179,11 @@ MESSAGES = [
     (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "as_execution_options": "x"}, "undecodable"),
     (b'[[], {}, {"errbacks": 5}]', "application/json", {"task": FAIL, "id": "1"}, "undecodable"),
     (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "compression": "unheard of"}, "undecodable"),
-    (b'{"task": "old", "id": "1", "args": []}', "application/json", {}, "undecodable"),
+    (b'{"task": "old", "id": "1", "args": 5}', "application/json", {}, "undecodable"),
+    (b'{"task": "old", "args": []}', "application/json", {}, "undecodable"),
+    (b'{"task": "old", "id": "1", "update": 1}', "application/json", {}, "undecodable"),
+    (b'{"kwargs": {}}', "application/json", {"task": FAIL, "id": "1"}, "undecodable"),
+    (b'{"task": "no.such.task", "id": "1", "args": ["a"], "kwargs": {"b": 1}}', "application/json", {}, "unknown task"),
     (b'[["a"], {"b": 1}, {}]', "application/json", {"task": "no.such.task", "id": "1"}, "unknown task"),
 ]
 
@@ -200,6 +205,22 @@ def test_message_that_is_no_task_is_set_aside(
         assert letter.raw or letter.arguments is None
         with pytest.raises(NotReplayableError, match="its task, queue or arguments are not known"):
             office.replay(letter)
+
+
+def test_message_of_the_first_protocol_runs_as_any_other(
+    office: Office, worker: Path, cause: Path, broker: Stack
+) -> None:
+    sender = sender_for(broker.environment)
+    sender.conf.task_protocol = 1
+    assert sender.send_task(FAIL, ["/nowhere"], queue=QUEUE, countdown=0.1, expires=60).get(timeout=60) == "attempt 0"
+    result = sender.send_task(FAIL, [str(cause)], {"password": "sesame"}, queue=QUEUE)
+    letter = wait_for_letter(office, worker, task=FAIL)
+    assert (letter.task_id, letter.arguments, letter.keywords) == (result.id, [str(cause)], {"password": "sesame"})
+    cause.unlink()
+    office.replay(letter)
+    assert wait_for_success(result, worker) == "attempt 0"
+    assert "sesame" not in worker.read_text()
+    sender.close()
 
 
 def test_message_whose_letter_cannot_be_kept_is_not_lost(office: Office, worker: Path, broker: Stack) -> None:
@@ -251,6 +272,28 @@ def test_garbage_in_a_redis_list_is_set_aside(letters: DeadLetters, broker: Stac
         broker.check()
     finally:
         broker.stop("garbage")
+
+
+def test_task_that_the_broker_has_put_aside_gets_a_state(letters: DeadLetters, broker: Stack) -> None:
+    """And nobody has to look at dead letters for that."""
+    # Where no other worker takes the message.
+    url = urlsplit(broker.environment["REDIS_URL"])._replace(path="/1").geturl()
+    sender = sender_for({**broker.environment, "CELERY_BROKER_URL": url})
+    task = sender.signature(FAIL, args=["/nowhere"], queue=QUEUE, immutable=True)
+    result: Any = (task | task.clone()).apply_async()
+    about = {"reason": "crash limit", "queue": QUEUE, "deliveries": 5}
+    with Redis.from_url(url, decode_responses=True) as client:
+        raw: Any = client.rpop(f"{PROJECT}:{QUEUE}")
+        client.lpush(f"{PROJECT}:unclaimed", f"{json.dumps(about)}\n{raw}")
+    broker.start("collector", f"{WORKER} --hostname collector@%h", {"CELERY_BROKER_URL": url})
+    try:
+        for each in (result.parent, result):
+            with pytest.raises(WorkerLostError, match="its worker ended 5 times"):
+                each.get(timeout=60)
+    finally:
+        broker.stop("collector")
+    assert [letter.task_id for letter in letters.find()] == [result.parent.id]
+    sender.close()
 
 
 def test_what_a_broker_has_set_aside_can_be_sent_again(letters: DeadLetters, broker: Stack) -> None:

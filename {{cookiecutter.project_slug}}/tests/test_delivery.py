@@ -12,9 +12,9 @@ import pytest
 from devtools.stack import Stack
 from devtools.web_services import WEB_SERVICES, Example, WebService
 from shared.contracts import PINGS, Ping
+from shared.delays import settle_delay
 from shared.layout import SERVICES, queue_names
 from shared.settings import CelerySettings
-from shared.tasks import refuse_long_delay
 from tests.conftest import sender_for
 
 each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
@@ -135,12 +135,12 @@ def test_delay_beyond_the_visibility_timeout_is_refused() -> None:
     limit = CelerySettings().celery_broker_visibility_timeout
     for too_far in ({"countdown": limit}, {"eta": datetime.now(UTC) + timedelta(seconds=limit + 1)}):
         with pytest.raises(ValueError, match=r"keep it below CELERY_BROKER_VISIBILITY_TIMEOUT \(3600 s\)"):
-            refuse_long_delay(app, **too_far)  # type: ignore[arg-type]
+            settle_delay(app, **too_far)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="eta: has no time zone"):
-        refuse_long_delay(app, eta=datetime(2030, 1, 1))
-    refuse_long_delay(app, countdown=limit - 1)
+        settle_delay(app, eta=datetime(2030, 1, 1))
+    settle_delay(app, countdown=limit - 1)
     app.conf.broker_transport_options["lease"] = 10
-    refuse_long_delay(app, countdown=limit + 1)
+    settle_delay(app, countdown=limit + 1)
 
 
 @each_service

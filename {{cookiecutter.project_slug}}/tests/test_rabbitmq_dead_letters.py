@@ -1,13 +1,17 @@
 """RabbitMQ's own dead letters: messages that end workers and what is rejected reach the store."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kombu.transport.native_delayed_delivery import MAX_NUMBER_OF_BITS_TO_USE, calculate_routing_key
 from redis import Redis
 
 from devtools.stack import Stack
-from shared.brokers import DELIVERY_LIMIT
+from shared.brokers import DELIVERY_LIMIT, LONGEST_DELAY, rabbitmq_delay
 from shared.dead_letter_office import Office
 from shared.dead_letters import DeadLetter, DeadLetters
 from shared.layout import PROJECT, queue_names
@@ -55,6 +59,7 @@ def test_message_that_was_given_back_too_often_is_a_letter(office: Office) -> No
     letter = collect(office)
     assert (letter.reason, letter.queue, letter.task, letter.task_id) == ("crash limit", QUEUE, "no.such.task", task_id)
     assert (letter.arguments, letter.keywords, letter.is_replayable) == (["a"], {"b": 1}, True)
+    assert office.app.AsyncResult(task_id).state == "FAILURE"
     assert office.app.amqp.queues[QUEUE](channel_of(office)).get() is None
 
 
@@ -70,6 +75,39 @@ def test_rejected_garbage_is_a_letter_too(office: Office) -> None:
     letter = collect(office)
     assert (letter.reason, letter.queue, letter.is_replayable) == ("rejected", QUEUE, False)
     assert letter.raw == "\\xff\\xfe"
+
+
+def test_task_that_expires_on_the_broker_is_revoked(office: Office) -> None:
+    """As one does that somebody else has sent: our own senders leave it to the worker."""
+    result: Any = office.app.signature("no.such.task", queue=QUEUE).apply_async(expires=0.05)
+    channel = channel_of(office)
+    queue = office.app.amqp.queues[QUEUE](channel)
+    ours = queue.get(accept=["json"])
+    assert ours and "expiration" not in ours.properties
+    ours.ack()
+    about = {name: ours.properties[name] for name in ("content_type", "content_encoding")}
+    message = channel.prepare_message(ours.body, headers=ours.headers, properties={"expiration": "50"}, **about)
+    channel.basic_publish(message, routing_key=QUEUE)
+    deadline = time.monotonic() + 30
+    while result.state != "REVOKED":
+        assert time.monotonic() < deadline, result.state
+        office.collect()
+    assert list(office.find()) == []
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.floats(min_value=0, exclude_min=True, max_value=2 * LONGEST_DELAY))
+def test_delay_is_rounded_up_to_what_rabbitmq_can_keep_back(seconds: float) -> None:
+    app = sender_for({})
+    if seconds > LONGEST_DELAY:
+        with pytest.raises(ValueError, match=f"RabbitMQ keeps a task back for at most {LONGEST_DELAY} s"):
+            rabbitmq_delay(app, seconds)
+        return
+    whole = rabbitmq_delay(app, seconds)
+    assert whole - 1 < seconds <= whole
+    levels = calculate_routing_key(whole, QUEUE).removesuffix(f".{QUEUE}").split(".")
+    assert int("".join(levels), 2) == whole
+    assert len(levels) == MAX_NUMBER_OF_BITS_TO_USE
 
 
 def test_queue_of_dead_messages_is_bounded_and_durable() -> None:

@@ -6,8 +6,8 @@ import time
 from celery import Celery
 
 from shared.celery_settings import celery_configuration
+from shared.delays import settle_delay
 from shared.layout import SERVICES
-from shared.tasks import refuse_long_delay
 from tests.chaos.breakages import breakage
 from tests.chaos.faults import fault
 from tests.chaos.lab import Trial
@@ -58,7 +58,7 @@ def long_eta(trial: Trial) -> None:
     app.conf.update(celery_configuration(settings, SERVICES[0]))
     if limit := app.conf.broker_transport_options.get("visibility_timeout"):
         try:
-            refuse_long_delay(app, countdown=limit)
+            settle_delay(app, countdown=limit)
         except ValueError as error:
             trial.expect(LIMIT in str(error), f"a delay was refused without naming {LIMIT}")
         else:

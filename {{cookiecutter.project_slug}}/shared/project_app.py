@@ -1,0 +1,37 @@
+"""The class of this project's Celery apps: what holds for each message, whoever sends it and in whatever way.
+
+Tasks, signatures, beat and contracts all end in ``send_task``.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+
+from shared.delays import settle_delay
+from shared.runnable import check_runnable
+
+
+class ProjectApp(Celery):
+    """Celery's app, which sends nothing that could not run, and no delay that its broker does not know."""
+
+    def send_task(  # type: ignore[override]
+        self,
+        name: str,
+        args: Any = None,
+        kwargs: Any = None,
+        countdown: float | None = None,
+        eta: datetime | str | None = None,
+        *more: Any,
+        **options: Any,
+    ) -> Any:
+        """Send a task by its name.
+
+        Raises:
+            UnrunnableTaskError: a task of this process has this name, and Celery cannot run its function.
+            ValueError: ``countdown`` (seconds) or ``eta`` lies too far ahead, or ``eta`` has no time zone.
+        """
+        check_runnable(self._tasks.get(name))  # type: ignore[attr-defined]
+        if countdown or eta:
+            countdown, eta = settle_delay(self, countdown, eta)
+        return super().send_task(name, args, kwargs, countdown, eta, *more, **options)  # type: ignore[arg-type]

@@ -1,0 +1,121 @@
+"""A task that Celery would report as done without having run it is refused, wherever it is met."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from celery import Celery, Task
+
+from devtools.stack import ROOT, Stack
+from shared.dead_letter_office import Office
+from shared.layout import SERVICES, queue_names
+from shared.runnable import UnrunnableTaskError
+from shared.tasks import BaseTask
+from tests.conftest import sender_for
+from tests.test_dead_letters import letters_of, wait_for_letter
+
+QUEUE = queue_names()[0]
+
+
+async def coroutine() -> None: ...
+
+
+def generator() -> Any:
+    yield
+
+
+async def asynchronous_generator() -> Any:
+    yield
+
+
+async def bound(self: Any) -> None: ...
+
+
+class Callable_:  # noqa: N801
+    """What can be called, and returns a coroutine."""
+
+    __name__: str = "callable"
+    __qualname__ = "callable"
+
+    async def __call__(self) -> None: ...
+
+
+class AsClass(BaseTask):
+    """A task that is a class."""
+
+    name = "as-class"
+
+    async def run(self) -> None: ...
+
+
+@pytest.mark.parametrize("base", [Task, BaseTask])
+@pytest.mark.parametrize(
+    ("function", "options", "what"),
+    [
+        (coroutine, {}, "a coroutine function cannot be a task"),
+        (coroutine, {"autoretry_for": (LookupError,)}, "a coroutine function cannot be a task"),
+        (coroutine, {"pydantic": True}, "a coroutine function cannot be a task"),
+        (bound, {"bind": True}, "a coroutine function cannot be a task"),
+        (generator, {}, "a generator function cannot be a task"),
+        (asynchronous_generator, {}, "an asynchronous generator function cannot be a task"),
+        (Callable_(), {"typing": False}, "a coroutine function cannot be a task"),
+    ],
+)
+def test_it_is_not_sent(function: Any, options: dict[str, Any], what: str, base: Any) -> None:
+    app: Any = sender_for({})
+    task = app.task(function, name="tests.it", base=base, shared=False, **options)
+    send: list[Callable[[], Any]] = [
+        task.delay,
+        partial(app.send_task, "tests.it", queue=QUEUE),
+        app.signature("tests.it", queue=QUEUE).apply_async,
+    ]
+    for attempt in send:
+        with pytest.raises(UnrunnableTaskError, match=what) as refused:
+            attempt()
+        assert str(refused.value).startswith(f"tests.it ({__file__}:")
+
+
+def test_a_class_whose_run_is_a_coroutine_function_is_not_sent() -> None:
+    app = sender_for({})
+    with pytest.raises(UnrunnableTaskError, match=r"as-class .*: a coroutine function cannot be a task"):
+        app.register_task(AsClass()).delay()
+
+
+def run(*command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60, **options
+    )
+
+
+def test_worker_does_not_start_with_it(broker: Stack) -> None:
+    options = ("shared.commands.worker", QUEUE, "--include", "tests.unrunnable")
+    done = run("-m", *options, env=broker.environment)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"error: tests.unrunnable.fetch ({ROOT}/tests/unrunnable.py:8): a coroutine function cannot be a task, as "
+        "Celery never runs it: make it a function that calls asyncio.run(...)"
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_app_that_knows_it_is_not_finalized(service: Any) -> None:
+    code = f"import {service.celery_app} as app, tests.unrunnable; app.celery_app.finalize()"
+    done = run("-c", code)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: tests.unrunnable.")
+
+
+def test_result_that_nobody_runs_is_a_failure(start_worker: Callable[..., Celery], broker: Stack) -> None:
+    """A decorator may hide what kind of function a task has."""
+    app = start_worker(QUEUE, "never", "--include tests.waiting")
+    result = app.send_task("tests.waiting.never", queue=QUEUE)
+    letter = wait_for_letter(Office(letters_of(broker), app), broker.log("never"), task="tests.waiting.never")
+    assert letter.task_id == result.id
+    assert letter.error == "EncodeError: the task returned coroutine, which nobody runs: return what comes out of it"
+    assert result.state == "FAILURE"
+    assert "never awaited" not in broker.log("never").read_text()
