@@ -32,8 +32,22 @@ Handler = Callable[[Message], None]
 class Consumer(WaitingConsumer):
     """Celery's consumer, which would drop what it cannot take, or end because of it."""
 
+    amqheartbeat: float
     connection_errors: Any
+    hub: Any
     task_consumer: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._heartbeat = self.amqheartbeat
+        if self.hub is None:
+            # With gevent, each turn of Celery's loop would wait up to a tenth of a second for heartbeats on the
+            # connection on which events go out. That one does without them.
+            self.amqheartbeat = 0
+
+    def connection_for_read(self, heartbeat: float | None = None) -> Connection:
+        """Connect to take messages, with heartbeats if the caller has any."""
+        return super().connection_for_read(heartbeat if heartbeat is None else self._heartbeat)
 
     def connect(self) -> Connection:
         """Connect, and declare the queues of other workers, too: delayed tasks are bound to them all."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from shared.celery_settings import broker_configuration
 from shared.contracts import PINGS
 from shared.layout import queue_names
 from shared.settings import CelerySettings, all_queues
+from shared.worker_consumer import Consumer
 from tests.conftest import sender_for
 from tests.test_broker_away import assert_others_are_answered, assert_unavailable, frozen, wait_until_accepted
 from tests.test_tls import check_servers
@@ -63,6 +65,16 @@ def test_task_that_outlives_the_consumer_timeout_is_refused() -> None:
     limit = {"celery_task_time_limit": 1800, "celery_broker_visibility_timeout": 3600}
     with pytest.raises(SystemExit, match="CELERY_TASK_TIME_LIMIT: 1800 s is too long"):
         broker_configuration(AMQP.model_copy(update=limit), "worker")
+
+
+def test_gevent_waits_for_no_heartbeats_of_events(sender: Celery) -> None:
+    """Celery's loop would do so for a tenth of a second in each turn, and a turn brings one message."""
+    worker = SimpleNamespace(use_eventloop=False)
+    consumer: Any = Consumer(print, app=sender, controller=worker, pool=SimpleNamespace(is_green=True))
+    with consumer.connect() as taking, consumer.connection_for_write(heartbeat=consumer.amqheartbeat) as telling:
+        assert taking.get_heartbeat_interval() > 0
+        assert telling.get_heartbeat_interval() == 0
+    assert not consumer.amqheartbeat  # what the loop looks at
 
 
 @each_service
