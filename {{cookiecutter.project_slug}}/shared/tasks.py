@@ -3,7 +3,7 @@
 from time import sleep
 from typing import Any
 
-from celery import Task
+from celery import Celery, Task
 from celery.exceptions import MaxRetriesExceededError, Retry
 from celery.utils.log import get_task_logger
 
