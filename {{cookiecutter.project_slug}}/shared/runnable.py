@@ -24,7 +24,7 @@ class UnrunnableTaskError(TypeError):
 
 
 @cache
-def find_problem(kind: type[Any]) -> str | None:
+def find_problem(kind: Any) -> str | None:
     """Return in one line why tasks of this class cannot run, or ``None``."""
     functions: tuple[Any, ...] = (getattr(kind, "_decorated_fun", None), kind.run)
     for function in functions:
