@@ -9,9 +9,16 @@ from celery.signals import beat_init
 # Every process imports this module, so that this receiver is the first: one of a scheduler's own may wait for a lock.
 @beat_init.connect
 def watch_beat(sender: Any, **_: Any) -> None:
-    """Write a heartbeat after each look at the schedule, which is good until the next one is overdue."""
+    """Write a heartbeat after each look at the schedule, which is good until the next one is overdue.
+
+    Raises:
+        SystemExit: outside development, a server may lose tasks.
+    """
     # Only beat needs what this imports.
     from shared.heartbeat import GOOD_FOR, INTERVAL, WORKING, heartbeat, report_waiting
+    from shared.redis_state import log_unsafe_servers
+
+    log_unsafe_servers()
 
     scheduler = sender.scheduler
     tick = scheduler.tick

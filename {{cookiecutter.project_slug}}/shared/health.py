@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import wait
+from contextlib import suppress
 from typing import Any
 
 from celery import current_app
+from redis.exceptions import RedisError
 
 from shared.deadline import sender_pool
+from shared.environment import load
+from shared.redis_state import check_redis_servers
+from shared.settings import CelerySettings
 
 CHECK_DEADLINE = 1.0  # seconds
 
@@ -44,4 +49,19 @@ def failing(checks: dict[str, Check], deadline: float = CHECK_DEADLINE) -> dict[
     return problems
 
 
-SHARED_CHECKS: dict[str, Check] = {"broker": check_broker, "result backend": check_result_backend}
+def check_servers() -> None:
+    """Ask Redis and Valkey servers about themselves, outside development.
+
+    Raises:
+        RuntimeError: one of them may lose tasks.
+    """
+    settings = load(CelerySettings)
+    if settings.is_development:
+        return
+    with suppress(RedisError):  # the other checks say that it cannot be reached
+        if problems := [problem.text for problem in check_redis_servers(settings) if problem.is_serious]:
+            raise RuntimeError("; ".join(problems))
+
+
+CONNECTION_CHECKS: dict[str, Check] = {"broker": check_broker, "result backend": check_result_backend}
+SHARED_CHECKS: dict[str, Check] = {**CONNECTION_CHECKS, "servers": check_servers}

@@ -43,7 +43,7 @@ def check_runnable(task: Any) -> None:
     Raises:
         UnrunnableTaskError: Celery cannot run its function.
     """
-    if task is not None and (problem := find_problem(type(task))):
+    if task is not None and (problem := find_problem(task.__class__)):
         raise UnrunnableTaskError(problem)
 
 
@@ -54,7 +54,7 @@ def refuse_unrunnable_tasks(tasks: Iterable[Any]) -> None:
         SystemExit: there is one.
     """
     for task in tasks:
-        if problem := find_problem(type(task)):
+        if problem := find_problem(task.__class__):
             raise SystemExit(f"error: {problem}")
 
 

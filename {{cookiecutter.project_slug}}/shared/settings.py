@@ -46,6 +46,7 @@ class CelerySettings(DeploymentSettings):
     celery_worker_loglevel: Loglevel = "info"
     celery_task_soft_time_limit: PositiveInt = 540  # seconds
     celery_task_time_limit: PositiveInt = 600  # seconds
+    redis_server_checks: bool = True  # look at eviction, persistence, memory and version of Redis servers
     celery_broker_lease: NonNegativeFloat = 10  # seconds; 0: kombu's own transport, see shared/leases.py
     celery_broker_visibility_timeout: PositiveInt = 3600  # seconds
     celery_result_expires: PositiveInt = 86_400  # seconds

@@ -18,6 +18,7 @@ from shared.heartbeat import HeartbeatStep, WaitingConsumer
 from shared.leases import give_back_all_but
 from shared.long_tasks import refuse_long_tasks
 from shared.messages import decode
+from shared.redis_state import log_unsafe_servers
 from shared.redis_transport import keep_running_tasks
 from shared.runnable import refuse_unrunnable_tasks
 from shared.settings import CelerySettings
@@ -34,6 +35,7 @@ class Consumer(WaitingConsumer):
 
     amqheartbeat: float
     connection_errors: Any
+    _servers_are_checked = False
     hub: Any
     task_consumer: Any
 
@@ -52,9 +54,18 @@ class Consumer(WaitingConsumer):
     def connect(self) -> Connection:
         """Connect, and declare the queues of other workers, too: delayed tasks are bound to them all."""
         connection = super().connect()
+        self._check_servers()
         for queue in self.app.conf.task_queues:
             queue.bind(connection.default_channel).declare()
         return connection
+
+    def _check_servers(self) -> None:
+        """Look once at the servers of this project, now that the broker is there.
+
+        Raises:
+            SystemExit: outside development, one of them may lose tasks.
+        """
+        self._servers_are_checked = self._servers_are_checked or log_unsafe_servers()
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Give up a lost connection, but not the tasks that run."""

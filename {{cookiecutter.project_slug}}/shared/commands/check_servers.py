@@ -1,13 +1,15 @@
 """Refuse to go on while broker or result backend cannot be used: ``python -m shared.commands.check_servers``."""
 
+import sys
 from urllib.parse import urlsplit
 
 from celery import Celery
 
 from shared.celery_settings import configure_celery_app
 from shared.environment import load
-from shared.health import SHARED_CHECKS, failing
+from shared.health import CONNECTION_CHECKS, failing
 from shared.layout import PROJECT, SERVICES
+from shared.redis_state import refuse_unsafe_servers
 from shared.settings import CelerySettings
 
 PATIENCE = 10.0  # seconds: the clients try again before they say what is wrong, such as a certificate
@@ -24,14 +26,15 @@ def _place(settings: CelerySettings, server: str) -> str:
 
 
 def main() -> None:
-    """Ask both.
+    """Ask both, and look whether they may lose tasks.
 
     Raises:
-        SystemExit: one of them does not answer or refuses the password; one line for each names the variable.
+        SystemExit: one of them does not answer, refuses the password, or is not safe outside development; one line for
+            each names the variable.
     """
     settings = load(CelerySettings)
     configure_celery_app(Celery(PROJECT), SERVICES[0].name, settings)
-    problems = failing(SHARED_CHECKS, PATIENCE)
+    problems = failing(CONNECTION_CHECKS, PATIENCE)
     if problems:
         raise SystemExit(
             "\n".join(
@@ -39,6 +42,8 @@ def main() -> None:
                 for server, problem in problems.items()
             )
         )
+    for line in refuse_unsafe_servers(settings):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":
