@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,13 @@ class Stack:
         self._processes[name].send_signal(number)
 
     def send_group_signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a process and all its children."""
-        os.killpg(self._processes[name].pid, number)
+        """Send a signal to a process and all that it has started; a worker's children lead groups of their own."""
+        found = subprocess.run(
+            ["pgrep", "-s", str(self._processes[name].pid)], stdout=subprocess.PIPE, text=True, check=True
+        )
+        for pid in found.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
 
     def wait(self, name: str, patience: float) -> int:
         """Return the exit status of a process that ends by itself; raise ``TimeoutExpired`` if it does not."""

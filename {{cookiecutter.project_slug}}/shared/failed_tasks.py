@@ -88,6 +88,17 @@ class TaskRequest(Request):
 
     _context: Any
     acknowledged: bool
+    time_limits: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Let a hard time limit below the soft one hold: Celery looks at it only when the soft one is over."""
+        super().__init__(*arguments, **options)
+        configuration = self.task.app.conf
+        hard, soft = self.time_limits
+        hard = hard or self.task.time_limit or configuration.task_time_limit
+        soft = soft or self.task.soft_time_limit or configuration.task_soft_time_limit
+        if hard and soft and hard < soft:
+            self.time_limits = (hard, hard)
 
     def reject(self, requeue: bool = False) -> None:
         """Give the message back, or let the broker forget it: what is not to run again is kept as a dead letter."""

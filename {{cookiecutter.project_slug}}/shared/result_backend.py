@@ -60,7 +60,7 @@ class Backend(RedisBackend):
         before the claim has run out, and Celery alone would never send the body: so wait for that.
         """
         while True:
-            redelivered = (request.delivery_info or {}).get("redelivered")
+            redelivered = (getattr(request, "delivery_info", None) or {}).get("redelivered")
             claim = self.client.get(self.get_key_for_group(request.group, ".c")) if redelivered else None
             super().on_chord_part_return(request, state, result, propagate, **options)
             if claim in (None, b"done"):

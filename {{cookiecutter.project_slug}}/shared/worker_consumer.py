@@ -22,6 +22,7 @@ from shared.redis_state import log_unsafe_servers
 from shared.redis_transport import keep_running_tasks
 from shared.runnable import refuse_unrunnable_tasks
 from shared.settings import CelerySettings
+from shared.worker_children import ChildrenStep, prepare_children
 from shared.worker_memory import prepare_memory
 from shared.worker_stop import StopStep
 
@@ -132,6 +133,7 @@ def prepare_worker(app: Celery, settings: CelerySettings) -> None:
     # When all tasks are known.
     celeryd_after_setup.connect(check, weak=False)
     app.conf.worker_consumer = f"{__name__}:{Consumer.__name__}"
-    app.steps["worker"] |= {HeartbeatStep, StopStep, CollectStep}
+    app.steps["worker"] |= {ChildrenStep, CollectStep, HeartbeatStep, StopStep}
     keep_failed_tasks()
+    prepare_children()
     prepare_memory()

@@ -23,6 +23,7 @@ from celery.utils.log import get_logger
 from celery.worker import state
 
 from shared.leases import give_back_all_but
+from shared.worker_children import kill_group
 
 PATIENCE = 10  # seconds beyond the timeout, for Celery's own way of giving back
 IDLE = 3  # seconds after the last task in which Celery should have ended by itself; under full load it often does not
@@ -63,9 +64,12 @@ def end_after(worker: Any, seconds: float) -> None:
     if now - busy < IDLE:
         running = ", ".join(f"{request.name}[{request.id}]" for request in tuple(state.active_requests))
         logger.warning("ended after %s s; what still ran goes back to its queue: %s", seconds, running or "nothing")
+    busy = {getattr(request, "worker_pid", None) for request in tuple(state.active_requests)}
     for child in _inside(worker, "_pool"):
         with suppress(OSError):
             os.kill(child.pid, signal.SIGKILL)
+        if child.pid in busy:
+            kill_group(child.pid)
     give_back_all_but(set())
     with suppress(Exception):  # a broker that gives back by itself, or is away
         worker.consumer.task_consumer.channel.qos.restore_unacked_once()  # without leases

@@ -1,12 +1,15 @@
-"""Tasks that end their child process or give back their message, for tests of how often they run."""
+"""Tasks that end their child process, give back their message or start a program, for tests of what is left then."""
 
 import os
 import signal
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from celery import shared_task
-from celery.exceptions import Reject
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 
 
 @shared_task(bind=True, ignore_result=False)
@@ -23,3 +26,13 @@ def end_child(file: str) -> None:
     with Path(file).open("a") as runs:
         runs.write("run\n")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(ignore_result=False)
+def start_program(file: str, seconds: float) -> None:
+    """Start a program, note its process, and take some time, twice."""
+    program = subprocess.Popen(["sleep", "300"])
+    Path(file).write_text(str(program.pid))
+    with suppress(SoftTimeLimitExceeded):
+        time.sleep(seconds)
+    time.sleep(seconds)

@@ -47,7 +47,8 @@ def die(sender: str, **_: Any) -> None:
     file = Path(os.environ.get("DIES_WHILE_IT_IS_THERE", os.devnull))
     if sender == "tests.gathering.gather" and current_task and file.is_file():
         file.unlink()
-        os.killpg(0, signal.SIGKILL)
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @shared_task(ignore_result=False)

@@ -1,6 +1,9 @@
-"""How often a task runs that gives its message back, or whose child process is killed."""
+"""What becomes of a task that gives its message back, or whose child process is killed."""
 
-from collections.abc import Iterator
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from shared.layout import queue_names
 from tests.conftest import sender_for
 
 QUEUE = queue_names()[0]
-WORKER = f"python -m shared.commands.worker {QUEUE} --include tests.acknowledging"
+WORKER = f"python -m shared.commands.worker {QUEUE} --include tests.acknowledging --concurrency 4"
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +42,44 @@ def test_task_acknowledged_early_runs_once_though_its_child_is_killed(app: Celer
     with pytest.raises(WorkerLostError):
         send(app, "end_child", str(runs)).get(timeout=30)
     assert runs.read_text() == "run\n"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def runs(file: Path) -> bool:
+    """Return whether the program whose process stands in ``file`` runs."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", file.read_text()], capture_output=True, text=True, check=False)
+    return state.stdout.strip()[:1] not in ("", "Z")
+
+
+def test_program_ends_with_the_task_that_is_killed(broker: Stack, app: Celery, tmp_path: Path) -> None:
+    """The last test of the worker, as it stops that."""
+    files = {how: tmp_path / how for how in ("limited", "revoked", "stopped", "done")}
+    limits: dict[str, Any] = {"limited": {"time_limit": 3}}  # below the soft limit of the configuration
+    results = {
+        how: app.send_task(
+            "tests.acknowledging.start_program",
+            [str(file), 0 if how == "done" else 60],
+            queue=QUEUE,
+            ignore_result=False,
+            **limits.get(how, {}),
+        )
+        for how, file in files.items()
+    }
+    results["done"].get(timeout=30)
+    wait_until(lambda: all(file.is_file() and file.read_text() for file in files.values()))
+    app.control.revoke(results["revoked"].id, terminate=True)
+    wait_until(lambda: not runs(files["limited"]) and not runs(files["revoked"]))
+    assert runs(files["stopped"])
+    broker.send_signal("acknowledging", signal.SIGTERM)
+    assert broker.wait("acknowledging", 20) == 0, broker.log("acknowledging").read_text()
+    app.control.purge()  # of the task that went back
+    wait_until(lambda: not runs(files["stopped"]))
+    # What a task that succeeds leaves running is its own affair.
+    assert runs(files["done"])
+    subprocess.run(["kill", files["done"].read_text()], check=True)
