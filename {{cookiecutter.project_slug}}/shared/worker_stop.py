@@ -64,11 +64,11 @@ def end_after(worker: Any, seconds: float) -> None:
     if now - busy < IDLE:
         running = ", ".join(f"{request.name}[{request.id}]" for request in tuple(state.active_requests))
         logger.warning("ended after %s s; what still ran goes back to its queue: %s", seconds, running or "nothing")
-    busy = {getattr(request, "worker_pid", None) for request in tuple(state.active_requests)}
+    running_in = {getattr(request, "worker_pid", None) for request in tuple(state.active_requests)}
     for child in _inside(worker, "_pool"):
         with suppress(OSError):
             os.kill(child.pid, signal.SIGKILL)
-        if child.pid in busy:
+        if child.pid in running_in:
             kill_group(child.pid)
     give_back_all_but(set())
     with suppress(Exception):  # a broker that gives back by itself, or is away
