@@ -43,6 +43,10 @@ test-all: setup ## Both of these
 	@$(PYTEST) -m 'not slow'
 	@$(PYTEST) -m slow
 
+.PHONY: celery-suite
+celery-suite: setup ## Run all of Celery's own integration tests on a project's configuration (ten minutes)
+	@CELERY_SUITE=all $(RUN) pytest -m slow tests/test_celery_suite.py
+
 .PHONY: check
 check: setup ## Lint, check format and types
 	@$(RUN) ruff check --ignore RUF200  # an unrendered name is no valid name of a package

@@ -24,7 +24,7 @@ INDEPENDENT = (
 )
 # What they say differs with the broker and the services, and not with the scheduler and the layout.
 OF_THE_BROKER = (
-    *("broker_away", "canvas", "dead_letters", "outbox", "rabbitmq", "rabbitmq_dead_letters"),
+    *("acknowledgement", "broker_away", "canvas", "dead_letters", "outbox", "rabbitmq", "rabbitmq_dead_letters"),
     *("django/after_commit", "django/database", "django/dead_letters"),
     *("fastapi/after_commit", "fastapi/database", "fastapi/worker_start"),
 )

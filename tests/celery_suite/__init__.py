@@ -1,0 +1,1 @@
+"""Celery's own integration tests, run on a rendered project's configuration."""

@@ -1,0 +1,50 @@
+"""Lets Celery's own integration tests run on an app that is configured as a project's are.
+
+It runs in a rendered project, as the end of the tests' own ``conftest.py``. Only what the tests presuppose differs: one
+queue, called ``celery``, and results that are kept.
+"""
+
+from typing import Any
+
+import pytest
+from celery.contrib.testing.worker import test_worker_starting
+from celery.loaders.app import AppLoader
+from shared import brokers, redis_broker
+from shared.celery_settings import celery_configuration
+from shared.environment import load
+from shared.layout import SERVICES
+from shared.settings import CelerySettings
+from shared.worker_consumer import prepare_worker
+from shared.worker_stop import StopStep
+
+QUEUE = "celery"
+
+for module in (redis_broker, brokers):
+    module.all_queues = lambda: [QUEUE]
+
+
+class Loader(AppLoader):
+    """What ``configure_celery_app`` makes of an app's loader."""
+
+    override_backends = dict.fromkeys(("redis", "rediss"), "shared.result_backend:Backend")
+
+
+@pytest.fixture(scope="session")
+def celery_config() -> dict[str, Any]:
+    """The configuration of a project's worker."""
+    configuration = celery_configuration(load(CelerySettings), SERVICES[0], role="worker")
+    return configuration | {"task_default_queue": QUEUE, "task_ignore_result": False, "worker_concurrency": 1}
+
+
+@pytest.fixture(scope="session")
+def celery_parameters() -> dict[str, Any]:
+    """What a project's apps are made with."""
+    return {"task_cls": "shared.tasks:BaseTask", "loader": Loader}
+
+
+@test_worker_starting.connect
+def prepare(sender: Any, **_: Any) -> None:
+    """Prepare the worker as the project does, but for signals: here it runs in a thread, which gets none."""
+    if sender.loader_cls is Loader:  # some tests make apps of their own
+        prepare_worker(sender, load(CelerySettings))
+        sender.steps["worker"].discard(StopStep)
