@@ -7,7 +7,6 @@
 # The stubs of kombu leave out what its transports are made of.
 
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty
 from threading import get_ident
@@ -143,10 +142,11 @@ class Source:
     def __init__(self, channel: "Channel", queue: str, step: int) -> None:
         """Take the queue, and the step of priority to whose list messages come that this source waits for."""
         self._channel = channel
-        self._queue = queue
+        self.queue = queue
         self._lists = {
             f"{channel.global_keyprefix}{channel._q_for_pri(queue, each)}": queue for each in channel.priority_steps
         }
+        self.step = step
         self._own_list = f"{channel.global_keyprefix}{channel._q_for_pri(queue, step)}"
         self._resume_at = 0.0
         self._empty = step != channel.priority_steps[0]  # one of them looks into all lists at the start
@@ -159,8 +159,10 @@ class Source:
         self.wanted = 0  # how many messages the claim may bring
 
     def forget(self) -> None:
-        """Expect no reply any more, as its connection is gone."""
+        """Expect no reply any more, as it has come, or its connection is gone."""
         self.sent, self.wanted = "", 0
+        self._channel.claiming.discard(self)
+        self._channel.free.add(self)
 
     def ask(self) -> None:
         """Send the next command, unless a reply is still to come."""
@@ -170,6 +172,9 @@ class Source:
         if self._empty or self.wanted:
             command = self._wait() if self._empty else self._claim()
             self.sent, self.sent_at = ("wait" if self._empty else "claim"), monotonic()
+            self._channel.free.discard(self)
+            if self.wanted:
+                self._channel.claiming.add(self)
             self.client.connection.send_command(*command)
 
     def _wait(self) -> list[Any]:
@@ -187,8 +192,8 @@ class Source:
         Raises:
             Empty: it holds none.
         """
-        sent, self.sent = self.sent, ""
-        wanted, self.wanted = self.wanted, 0
+        sent, wanted = self.sent, self.wanted
+        self.forget()
         try:
             reply = self.client.parse_response(self.client.connection, "EVAL")
         except NoScriptError:
@@ -214,12 +219,12 @@ class Source:
     def _pause(self, error: ResponseError) -> None:
         """Try again later what the server refuses, such as to wait while its memory is full."""
         self._resume_at, self._empty = monotonic() + PAUSE, False
-        if str(error) != self._channel.refusals.get(self._queue):
-            logger.warning("queue %s: the broker refuses; trying again every %s s: %s", self._queue, PAUSE, error)
-        self._channel.refusals[self._queue] = str(error)
+        if str(error) != self._channel.refusals.get(self.queue):
+            logger.warning("queue %s: the broker refuses; trying again every %s s: %s", self.queue, PAUSE, error)
+        self._channel.refusals[self.queue] = str(error)
 
     def _deliver_all(self, messages: list[tuple[bytes, bytes, int]]) -> bool:
-        self._channel._queue_cycle.rotate(self._queue)
+        self._channel._queue_cycle.rotate(self.queue)
         tags = [bytes_to_str(tag) for _, tag, _ in messages]
         for tag in tags:
             self._channel.leases.hold(tag)
@@ -237,15 +242,15 @@ class Source:
         try:
             payload = loads(content.decode())
             delivery = payload["properties"].setdefault("delivery_info", {})
-            delivery.setdefault("routing_key", self._queue)
+            delivery.setdefault("routing_key", self.queue)
             if redelivered:
                 payload["headers"]["redelivered"] = delivery["redelivered"] = True
             channel.Message(payload, channel=channel)
         except Exception as error:
-            logger.error("queue %s: a message that cannot be understood is set aside: %s", self._queue, error)
+            logger.error("queue %s: a message that cannot be understood is set aside: %s", self.queue, error)
             channel.leases.set_aside(delivery_tag)
         else:
-            channel.connection._deliver(payload, self._queue)
+            channel.connection._deliver(payload, self.queue)
 
 
 class Channel(OneClient, stock.Channel):
@@ -258,6 +263,9 @@ class Channel(OneClient, stock.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.sources: dict[tuple[str, int], Source] = {}  # by queue and step of priority
+        # There may be hundreds, so nothing that each turn of the loop does looks at them all.
+        self.free: set[Source] = set()  # which await no reply
+        self.claiming: set[Source] = set()  # which await messages
         self.refusals: dict[str, str] = {}  # what the server said last, by queue
         self._leases: Leases | None = None
         super().__init__(*args, **kwargs)
@@ -284,20 +292,20 @@ class Channel(OneClient, stock.Channel):
                 if (queue, step) not in self.sources:
                     source = self.sources[queue, step] = Source(self, queue, step)
                     self.handlers[source.type] = source.read
+                    self.free.add(source)
             self.leases.begin()
         return super().basic_consume(queue, no_ack, *args, **kwargs)
 
     def room(self) -> int:
         """Return how many more messages may be claimed beside those that are on their way."""
         room: int = min(self.qos.room(), BATCH)
-        return max(0, room - sum(source.wanted for source in self.sources.values()))
+        return max(0, room - sum(source.wanted for source in self.claiming))
 
-    def active_sources(self) -> Iterator[Source]:
-        """Yield the sources that are consumed, beginning with the one whose turn it is."""
-        for queue in self._queue_cycle.consume(len(self.active_queues)):
-            for step in self.priority_steps:
-                if (queue, step) in self.sources:
-                    yield self.sources[queue, step]
+    def free_sources(self) -> list[Source]:
+        """Return the sources that may ask for something, beginning with the queue whose turn it is."""
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        active = [source for source in self.free if source.queue in queues]
+        return sorted(active, key=lambda source: (queues.index(source.queue), source.step))
 
     def close(self) -> None:
         """Close this channel; a message that is on its way is delivered, and then put back with the others."""
@@ -319,7 +327,21 @@ class Poller(stock.MultiChannelPoller):
     def __init__(self) -> None:
         super().__init__()
         self.new_sockets: set[int] = set()
+        self.hub: Any = None  # the worker's loop, if it turns in one
         self._bell: Bell | None = None
+
+    @property
+    def fds(self) -> dict[int, Any]:
+        """The sockets to wait for; with a loop, those that are to be added to it.
+
+        These are new, or the loop has given them up; a new one may have the number of an old one.
+        """
+        if self.hub is None:
+            waited_for: dict[int, Any] = super().fds
+            return waited_for
+        known = self.hub.readers.keys() - self.new_sockets
+        self.new_sockets.clear()
+        return {fd: self._fd_to_chan[fd] for fd in self._fd_to_chan.keys() - known - self._paused_brpop.keys()}
 
     def ring(self) -> None:
         """Let the loop turn now; any thread may call it."""
@@ -349,11 +371,8 @@ class Poller(stock.MultiChannelPoller):
             super()._register_BRPOP(channel)
         elif not self._bell:
             self._hang_bell()
-        for source in channel.active_sources():
-            if source.sent and source.client.connection.is_connected:
-                continue  # one of many queues, and nothing to do
+        for source in channel.free_sources():
             if not self._client_registered(channel, source.client, source.type):
-                source.forget()
                 self._register(channel, source.client, source.type)
             source.ask()
 
@@ -363,7 +382,7 @@ class Poller(stock.MultiChannelPoller):
         if not self._in_protected_read:
             for channel in self._channels:
                 if channel.sources:
-                    channel.leases.turn(claiming=any(source.wanted for source in channel.sources.values()))
+                    channel.leases.turn(claiming=bool(channel.claiming))
 
     def on_readable(self, fileno: int) -> None:
         """Read what has come; what was claimed is delivered in any case."""
@@ -385,26 +404,10 @@ class Poller(stock.MultiChannelPoller):
                 if source.sent and source.sent_at < overdue:
                     logger.warning("the broker does not answer; dropping the connection")
                     source.client.connection.disconnect()
+                    source.forget()
 
     def _patience(self, channel: Channel) -> float:
         return channel.longest_wait + float(channel.health_check_interval)
-
-
-class Loop:
-    """The worker's loop, but that a socket is added to it once, and not with two system calls in each of its turns."""
-
-    def __init__(self, hub: Any, new_sockets: set[int]) -> None:
-        self._hub = hub
-        self._new = new_sockets
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._hub, name)
-
-    def add_reader(self, socket: int, *arguments: Any) -> None:
-        """Add a socket that is new, or that the loop has given up; a new one may have the number of an old one."""
-        if socket in self._new or socket not in self._hub.readers:
-            self._hub.add_reader(socket, *arguments)
-            self._new.discard(socket)
 
 
 class Transport(stock.Transport):
@@ -418,7 +421,8 @@ class Transport(stock.Transport):
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Let the worker's loop read what comes."""
-        super().register_with_event_loop(connection, Loop(loop, self.cycle.new_sockets))
+        self.cycle.hub = loop
+        super().register_with_event_loop(connection, loop)
 
 
 def keep_running_tasks(connection: Any) -> None:
