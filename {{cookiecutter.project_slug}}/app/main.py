@@ -24,6 +24,8 @@ def create_app() -> FastAPI:
     application = FastAPI(title=PROJECT, lifespan=lifespan)
     # Importing the Celery app makes it the one through which the shared contracts send.
     application.state.celery_app = celery_app
+    # Now, and not with the first task that is sent: a task that cannot run ends the process.
+    celery_app.finalize()
     application.include_router(common.router)
     application.include_router(atom.router)
     errors.install(application)

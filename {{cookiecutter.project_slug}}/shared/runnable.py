@@ -23,9 +23,14 @@ class UnrunnableTaskError(TypeError):
     """A task's function is of a kind that Celery would call and never run."""
 
 
+def find_problem(task: Any) -> str | None:
+    """Return in one line why ``task`` cannot run, or ``None``."""
+    kind: Any = type(task)
+    return _problem_of(kind)
+
+
 @cache
-def find_problem(kind: Any) -> str | None:
-    """Return in one line why tasks of this class cannot run, or ``None``."""
+def _problem_of(kind: Any) -> str | None:
     functions: tuple[Any, ...] = (getattr(kind, "_decorated_fun", None), kind.run)
     for function in functions:
         for form in (function, type(function).__call__):  # or it is an object that can be called
@@ -43,7 +48,7 @@ def check_runnable(task: Any) -> None:
     Raises:
         UnrunnableTaskError: Celery cannot run its function.
     """
-    if task is not None and (problem := find_problem(task.__class__)):
+    if task is not None and (problem := find_problem(task)):
         raise UnrunnableTaskError(problem)
 
 
@@ -54,7 +59,7 @@ def refuse_unrunnable_tasks(tasks: Iterable[Any]) -> None:
         SystemExit: there is one.
     """
     for task in tasks:
-        if problem := find_problem(task.__class__):
+        if problem := find_problem(task):
             raise SystemExit(f"error: {problem}")
 
 
