@@ -21,7 +21,7 @@ def seconds_until(countdown: float | None = None, eta: datetime | str | None = N
     now = datetime.now(UTC)
     try:
         return ((time or now + timedelta(seconds=countdown or 0)) - now).total_seconds()
-    except (OverflowError, ValueError):
+    except (ArithmeticError, ValueError):
         raise ValueError(f"countdown: there is no date in {countdown} s") from None
 
 

@@ -1,6 +1,6 @@
 """The class of this project's Celery apps: what holds for each message, whoever sends it and in whatever way.
 
-Tasks, signatures, beat and contracts all end in ``send_task``.
+Tasks, signatures, retries and contracts all end in ``send_task``.
 """
 
 from datetime import datetime
