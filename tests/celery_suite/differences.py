@@ -18,7 +18,6 @@ BROKEN_UPSTREAM = dict.fromkeys(
 LATE = "late acknowledgement: a task that runs is not acknowledged yet"
 PREFIX = "keys have the project's prefix, which the test drops or does not expect"
 UNSUBSCRIBED = "whoever sends a task subscribes to nothing, only whoever waits for its result"
-PROTOCOL = "messages of protocol 1 become dead letters"
 
 # They differ by a decision of this template.
 DECISIONS = {
@@ -32,6 +31,4 @@ DECISIONS = {
         "errors and retries are kept even if results are ignored"
     ),
     "test_tasks.py::test_tasks::test_request_time_limits_none_when_not_configured": "every task has a time limit",
-    "test_group_chains.py::test_group_chains::test_group_results_reach_the_next_group": PROTOCOL,
-    "test_group_chains.py::test_group_chains::test_pending_chord_keeps_header_errback": PROTOCOL,
 }
