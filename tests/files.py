@@ -2,12 +2,15 @@
 
 import ast
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.matrix import ROOT
 
 # What tools leave behind when somebody runs them inside of a tree.
 CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "uv.lock"}
@@ -63,3 +66,9 @@ def _parse_env(text: str) -> list[str]:
     if len(names) != len(lines) or not all(map(str.isidentifier, names)):
         raise ValueError("a line is neither NAME=value nor a comment")
     return names
+
+
+def is_test(name: str) -> bool:
+    """Return whether there is a test of this name: the path of its file, ``::`` and its function."""
+    path, _, function = name.partition("::")
+    return bool(re.search(rf"^def {function}\(", (ROOT / path).read_text(), re.MULTILINE))
