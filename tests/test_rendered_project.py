@@ -20,7 +20,7 @@ FURTHER_PROJECTS = {"django-database": OTHER_PYTHON, "one-shared-queue": PYTHON}
 # What they say is the same whatever the scheduler and the layout are.
 INDEPENDENT = (
     *("backpressure", "bench", "idempotency", "leases", "message_security", "publishing", "rabbitmq_publisher"),
-    *("redaction", "signatures", "tls", "worker_start", "worker_stop"),
+    *("redaction", "redis_state", "runnable", "signatures", "tls", "urls", "worker_start", "worker_stop"),
 )
 # What they say differs with the broker and the services, and not with the scheduler and the layout.
 OF_THE_BROKER = (
@@ -40,14 +40,14 @@ def without(*names: str) -> str:
 def _broker_projects() -> list[Any]:
     """Return every scheduler with every broker; queue layouts take turns under a broker, Pythons under both.
 
-    Those that the named projects have are left to them.
+    Those that the named projects have are left to them. Where there is no scheduler, one broker is enough.
     """
     projects = []
     defaults = {key: values[0] for key, values in LEVELS.items()}
     named = [defaults | NAMED[name] for name in NAMED_PROJECTS | FURTHER_PROJECTS]
     done = {(answers["beat_scheduler"], answers["broker"]) for answers in named}
     for scheduler, broker in product(QUESTIONS["beat_scheduler"], QUESTIONS["broker"]):
-        if (scheduler, broker) in done:
+        if (scheduler, broker) in done or (scheduler, broker) == ("none", "redis"):
             continue
         row, column = QUESTIONS["beat_scheduler"].index(scheduler), QUESTIONS["broker"].index(broker)
         layout = QUEUE_LAYOUTS[(row + 2 * column) % len(QUEUE_LAYOUTS)]
