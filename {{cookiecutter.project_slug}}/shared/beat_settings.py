@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings
 
 from shared.environment import MODEL_CONFIG
 from shared.layout import QUEUES
-from shared.settings import Loglevel
+from shared.settings import LONGEST_TIME, Loglevel
 
 
 class BeatSettings(BaseSettings):
@@ -19,7 +19,7 @@ class BeatSettings(BaseSettings):
     celery_beat_queue: str = "{queue}.beat"
     celery_beat_scheduler: str = ""  # a class, as in module.ClassName; empty: this project's choice
     celery_beat_loglevel: Loglevel = "info"
-    schedule_tick_seconds: float = Field(default=30, gt=0)
+    schedule_tick_seconds: float = Field(default=30, gt=0, le=LONGEST_TIME)
 
     @field_validator("celery_beat_queue")
     @classmethod

@@ -1,12 +1,11 @@
 """What the environment decides about Celery, as one typed object."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
     ValidationInfo,
@@ -25,6 +24,10 @@ Loglevel = Literal["debug", "info", "warning", "error", "critical"]
 Pool = Literal["prefork", "threads", "gevent", "solo"]
 
 SHORTEST_LEASE = 2  # seconds
+LONGEST_TIME = 10**9  # seconds, some thirty years: servers refuse much longer ones only when they are used
+
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_TIME)]
+WholeSeconds = Annotated[int, Field(gt=0, le=LONGEST_TIME)]
 
 # Read by the launchers in shared/commands for one queue, before the variable without the queue's name.
 PER_QUEUE = ("CELERY_WORKER_CONCURRENCY", "CELERY_WORKER_POOL", "CELERY_WORKER_PREFETCH_MULTIPLIER")
@@ -42,14 +45,14 @@ class CelerySettings(DeploymentSettings):
     celery_worker_prefetch_multiplier: PositiveInt = 1
     celery_worker_max_tasks_per_child: PositiveInt = 1000
     celery_worker_max_memory_per_child: PositiveInt = 400_000  # KiB
-    celery_worker_soft_shutdown_timeout: NonNegativeFloat = 20  # seconds
+    celery_worker_soft_shutdown_timeout: Seconds = 20
     celery_worker_loglevel: Loglevel = "info"
-    celery_task_soft_time_limit: PositiveInt = 540  # seconds
-    celery_task_time_limit: PositiveInt = 600  # seconds
+    celery_task_soft_time_limit: WholeSeconds = 540
+    celery_task_time_limit: WholeSeconds = 600
     redis_server_checks: bool = True  # look at eviction, persistence, memory and version of Redis servers
-    celery_broker_lease: NonNegativeFloat = 10  # seconds; 0: kombu's own transport, see shared/leases.py
-    celery_broker_visibility_timeout: PositiveInt = 3600  # seconds
-    celery_result_expires: PositiveInt = 86_400  # seconds
+    celery_broker_lease: Seconds = 10  # 0: kombu's own transport, see shared/leases.py
+    celery_broker_visibility_timeout: WholeSeconds = 3600
+    celery_result_expires: WholeSeconds = 86_400
     celery_queue_limit: NonNegativeInt = 100_000  # tasks that may wait in a queue; 0: no limit
     celery_message_size_limit: PositiveInt = 262_144  # bytes
     dead_letters_limit: PositiveInt = 10_000

@@ -28,7 +28,7 @@ class TLSSettings(BaseSettings):
             try:
                 ssl.create_default_context(cafile=file)
             except OSError as error:  # which ssl.SSLError is, too
-                raise ValueError(f"{file} holds no certificate in PEM form: {error.strerror or error}") from None
+                raise ValueError(f"{str(file)!r} holds no certificate in PEM form: {error.strerror or error}") from None
         return file
 
 

@@ -6,11 +6,16 @@ from importlib.util import find_spec
 import pytest
 from celery.app.defaults import NAMESPACES, flatten
 from celery.exceptions import QueueNotFound
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pydantic_settings import BaseSettings
 
 from shared.celery_settings import broker_configuration, celery_configuration
 from shared.environment import load, unread_variables
+from shared.heartbeat import HeartbeatSettings
 from shared.layout import PROJECT, QUEUES, SERVICES
 from shared.settings import CelerySettings, all_queues, known_variables, worker_settings
+from shared.tls import TLSSettings
 from tests.conftest import sender_for, service_apps
 
 # Celery reads this without listing it.
@@ -77,6 +82,38 @@ def test_bad_value_stops_the_process_and_is_named(
         load(CelerySettings)
     assert str(stopped.value).startswith(message)
     assert len(str(stopped.value).splitlines()) == 1
+
+
+ODD_NUMBERS = ["nan", "inf", "-inf", "-1", "0", "1e308", "1e400", "1_000", "\u0663", "0x10", " 5 ", "5\n", "9" * 5000]
+FIELDS = [(kind, name) for kind in (CelerySettings, HeartbeatSettings, TLSSettings) for name in kind.model_fields]
+odd_values = st.one_of(
+    st.sampled_from([*ODD_NUMBERS, "true", "None", "{queue}", "{", "a.b:c", "../x"]),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
+    st.integers().map(str),
+    st.floats().map(str),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.sampled_from(FIELDS), odd_values)
+@example((CelerySettings, "celery_result_expires"), "9" * 20)
+@example((CelerySettings, "celery_broker_lease"), "inf")
+def test_odd_value_is_used_or_refused_with_the_name_of_its_variable(
+    field: tuple[type[BaseSettings], str], value: str
+) -> None:
+    kind, name = field
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(name.upper(), value)
+        try:
+            load(kind)
+            configuration = celery_configuration(load(CelerySettings), SERVICES[0], "worker")
+        except SystemExit as refused:
+            assert name.upper() in str(refused)
+            assert len(str(refused).splitlines()) == 1
+            return
+    assert 0 < configuration["result_failure_expires"] < 2**63 / 1000  # in milliseconds, Redis takes no more
+    assert configuration["worker_soft_shutdown_timeout"] < float("inf")
+    assert configuration["broker_transport_options"].get("lease", 0) < float("inf")
 
 
 def test_visibility_timeout_must_exceed_the_time_limit_where_there_are_no_leases(

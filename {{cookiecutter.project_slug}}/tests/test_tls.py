@@ -125,6 +125,6 @@ def test_file_without_certificate_is_named(
     if content:
         file.write_text(content)
     monkeypatch.setenv("TLS_CA_FILE", str(file))
-    with pytest.raises(SystemExit, match=f"TLS_CA_FILE: {file} holds no certificate in PEM form: ") as stopped:
+    with pytest.raises(SystemExit, match=f"TLS_CA_FILE: '{file}' holds no certificate in PEM form: ") as stopped:
         load(TLSSettings)
     assert "\n" not in str(stopped.value)
