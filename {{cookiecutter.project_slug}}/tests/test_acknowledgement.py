@@ -14,6 +14,7 @@ from celery import Celery
 from devtools.stack import Stack
 from shared.layout import queue_names
 from tests.conftest import sender_for
+from tests.test_backpressure import purge, waiting
 
 QUEUE = queue_names()[0]
 WORKER = f"python -m shared.commands.worker {QUEUE} --include tests.acknowledging --concurrency 4"
@@ -78,7 +79,8 @@ def test_program_ends_with_the_task_that_is_killed(broker: Stack, app: Celery, t
     assert runs(files["stopped"])
     broker.send_signal("acknowledging", signal.SIGTERM)
     assert broker.wait("acknowledging", 20) == 0, broker.log("acknowledging").read_text()
-    app.control.purge()  # of the task that went back
+    wait_until(lambda: waiting(app) > 0)
+    purge(app)  # of the task that went back
     wait_until(lambda: not runs(files["stopped"]))
     # What a task that succeeds leaves running is its own affair.
     assert runs(files["done"])

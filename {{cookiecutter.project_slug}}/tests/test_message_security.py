@@ -23,7 +23,7 @@ from shared.redaction import REDACTED
 from shared.settings import CelerySettings
 from tests.conftest import node_name, sender_for, service_apps
 from tests.pressing import log_in
-from tests.test_backpressure import waiting
+from tests.test_backpressure import purge, waiting
 
 QUEUE = queue_names()[0]
 PASSWORD = "correct-horse-battery"
@@ -54,6 +54,7 @@ def test_pickled_message_is_refused_and_none_of_its_code_runs(
     pickle.loads(pickle.dumps(Bomb(tmp_path / "control")))
     assert (tmp_path / "control").exists(), "the bomb does not work, so this would show nothing"
     sender = sender_for(broker.environment)
+    purge(sender)
     sender.send_task(PINGS[QUEUE].name, kwargs={"bomb": Bomb(tmp_path / "fired")}, queue=QUEUE, serializer="pickle")
     assert waiting(sender) == 1
     start_worker(QUEUE, "bombed")
