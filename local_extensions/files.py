@@ -45,7 +45,7 @@ REMOVE_UNLESS = {
         "tests/test_beat_schedule.py",
         "docs/schedules.md",
     ),
-    "redbeat": ("tests/chaos/faults/standby.py", "tests/test_beat_redbeat.py"),
+    "redbeat": ("shared/redbeat_scheduler.py", "tests/chaos/faults/standby.py", "tests/test_beat_redbeat.py"),
     "database": (
         "backend/platform/periodic.py",
         "backend/platform/management",

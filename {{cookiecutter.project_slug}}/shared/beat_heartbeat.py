@@ -25,19 +25,17 @@ def watch_beat(sender: Any, **_: Any) -> None:
     ticks = Event()
 
     def wait_for_ticks() -> None:
-        doing = "waiting for the lock" if getattr(scheduler, "lock_key", None) else "starting"
         while not ticks.is_set():
-            heartbeat().write(doing)
+            heartbeat().write("starting")
             ticks.wait(INTERVAL)
 
-    # A standby has no loop yet.
     waiting = Thread(target=wait_for_ticks, daemon=True)
 
     def watched_tick(*args: Any, **options: Any) -> Any:
         ticks.set()
         waiting.join()
         pause = tick(*args, **options)
-        heartbeat().write(WORKING, (pause or 0) + GOOD_FOR)
+        heartbeat().write(getattr(scheduler, "doing", WORKING), (pause or 0) + GOOD_FOR)
         return pause
 
     scheduler.tick = watched_tick

@@ -174,14 +174,17 @@ class Wanted:
         )
 
 
-# What every script begins with. `bytes` counts what the letters hold.
+# What every script begins with. `bytes` counts what the letters hold. What takes memory comes after what frees some, or
+# a server that is full refuses it.
 COMMON = """
 local times, letters, bytes = unpack(KEYS)
 
 local function remove(id)
-    redis.call('DECRBY', bytes, redis.call('HSTRLEN', letters, id))
+    local length = redis.call('HSTRLEN', letters, id)
     redis.call('HDEL', letters, id)
-    return redis.call('ZREM', times, id)
+    local count = redis.call('ZREM', times, id)
+    redis.call('DECRBY', bytes, length)
+    return count
 end
 """
 

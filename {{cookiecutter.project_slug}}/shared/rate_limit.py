@@ -18,10 +18,12 @@ AWAY = 5  # seconds until it asks again while Redis does not answer
 
 # Of the last starts, at most ARGV[1], the newest first, one must be ARGV[2] microseconds old before the next. Who must
 # wait is told a time of its own, or all would come back at once; it is no promise.
+# First something that frees memory: a server that is full refuses a script whose first write takes some.
 MAY_START = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local count, period = tonumber(ARGV[1]), tonumber(ARGV[2])
+redis.call('LTRIM', KEYS[1], 0, count - 1)
 local first = redis.call('LINDEX', KEYS[1], count - 1)
 if not first or now - first >= period then
     redis.call('LPUSH', KEYS[1], string.format('%.0f', now))

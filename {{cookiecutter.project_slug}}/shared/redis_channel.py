@@ -1,9 +1,18 @@
 """One client for all commands of a kombu channel, which would make one for each: a third of what sending costs.
 
-And no transaction where a server without free memory would refuse it.
+And on a server without free memory, what is no task is left out rather than that a worker ends, which would empty it.
 """
 
+import logging
 from typing import Any
+
+from kombu.log import get_logger
+from redis.exceptions import ConnectionError as LostConnectionError
+from redis.exceptions import OutOfMemoryError
+
+REPLIES = ".reply.celery.pidbox"  # how the queues end in which workers answer remote control
+
+logger = get_logger(__name__)
 
 
 class OneClient:
@@ -32,6 +41,45 @@ class OneClient:
             for key in self._keys(queue):
                 pipe.llen(key).delete(key)
             return sum(pipe.execute()[::2])
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Bind a queue to an exchange. Tasks need no binding: they are sent to the queue itself."""
+        try:
+            super()._queue_bind(exchange, routing_key, pattern, queue)  # type: ignore[misc]
+        except OutOfMemoryError as error:
+            # Kombu itself binds again what is to expire, as are the queues of remote control and of events.
+            level = logging.DEBUG if queue in self._expires else logging.WARNING  # type: ignore[attr-defined]
+            logger.log(level, "queue %s: cannot be bound to exchange %s: %s", queue, exchange, error)
+
+    def _refresh_bindings(self, queues: Any) -> None:
+        try:
+            super()._refresh_bindings(queues)  # type: ignore[misc]
+        except OutOfMemoryError as error:
+            logger.debug("bindings cannot be refreshed: %s", error)  # kombu tries again
+
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        """Put a message into a queue; nobody waits for long for an answer to remote control."""
+        try:
+            super()._put(queue, message, **options)  # type: ignore[misc]
+        except OutOfMemoryError as error:
+            if not queue.endswith(REPLIES):
+                raise
+            logger.warning("queue %s: cannot take an answer to remote control: %s", queue, error)
+
+    def _delete(self, queue: str, *args: Any, **options: Any) -> None:
+        try:
+            super()._delete(queue, *args, **options)  # type: ignore[misc]
+        except OutOfMemoryError:  # all but the transaction is done
+            with self.conn_or_acquire() as client:  # type: ignore[attr-defined]
+                client.delete(*self._keys(queue))
+        except LostConnectionError:
+            # Celery closes channels of a lost connection and cannot take an error; the binding runs out by itself.
+            if not self._closing:  # type: ignore[attr-defined]
+                raise
+
+    def _has_queue(self, queue: str, **_: Any) -> bool:
+        with self.conn_or_acquire() as client:  # type: ignore[attr-defined]
+            return bool(client.exists(*self._keys(queue)))
 
     def _keys(self, queue: str) -> list[str]:
         return [self._q_for_pri(queue, step) for step in self.priority_steps]  # type: ignore[attr-defined]

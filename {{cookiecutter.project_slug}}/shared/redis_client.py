@@ -7,6 +7,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.environment import load
+from shared.redis_connection import connection_class
 from shared.settings import CelerySettings
 from shared.tls import redis_tls
 
@@ -25,5 +26,5 @@ def redis_client(url: str = "", **options: Any) -> Redis:
         SystemExit: a variable has a bad value.
     """
     url = url or load(CelerySettings).redis_url
-    defaults = {"decode_responses": True, "socket_timeout": 2, "socket_connect_timeout": 1}
-    return Redis.from_url(url, **{**defaults, **redis_tls(url), **options})
+    defaults: dict[str, Any] = {"decode_responses": True, "socket_timeout": 2, "socket_connect_timeout": 1}
+    return Redis.from_url(url, **{**defaults, "connection_class": connection_class(url), **redis_tls(url), **options})

@@ -18,10 +18,11 @@ from kombu.transport import redis as stock
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 
 from shared.leases import Leases, leases_on
 from shared.redis_channel import OneClient
+from shared.redis_connection import WritingConnection, WritingSSLConnection
 
 PAUSE = 1.0  # seconds, after the server has refused a command
 BATCH = 20  # messages that one claim may bring
@@ -97,6 +98,11 @@ class QoS(stock.QoS):
             self._wake_loop()
         else:
             self.ack(delivery_tag)
+
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Put back what workers of kombu's own transport lost; on a full server, which refuses the lock, later."""
+        with suppress(OutOfMemoryError):
+            super().restore_visible(*args, **options)
 
     def restore_unacked(self, client: Any = None) -> None:
         """Put back what was not acknowledged, in the order in which it came."""
@@ -257,6 +263,8 @@ class Channel(OneClient, stock.Channel):
     """Kombu's channel, which claims messages instead of popping them."""
 
     QoS = QoS
+    connection_class = WritingConnection
+    connection_class_ssl = WritingSSLConnection
     lease: float = 10.0  # seconds
     delivery_limit: int = 5  # so many workers a message may take down; then it is set aside
     from_transport_options = (*stock.Channel.from_transport_options, "lease", "delivery_limit")
@@ -418,6 +426,22 @@ class Transport(stock.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = Poller()
+
+    def establish_connection(self) -> Any:
+        """Connect, if the server takes writes: whoever needs it waits, as for one that cannot be reached.
+
+        Raises:
+            redis.RedisError: it does not.
+        """
+        connection = super().establish_connection()
+        channel = self._avail_channels[-1]
+        try:
+            channel.client.zrem("leases", "")  # a write that takes no memory
+        except Exception:
+            self._avail_channels.remove(channel)
+            channel.close()
+            raise
+        return connection
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Let the worker's loop read what comes."""

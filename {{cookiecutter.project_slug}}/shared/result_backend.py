@@ -10,8 +10,9 @@ from celery import states
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendStoreError
 from celery.utils.log import get_logger
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
+from shared.redis_connection import connection_class
 from shared.runnable import check_result
 
 logger = get_logger(__name__)
@@ -22,6 +23,16 @@ class Backend(RedisBackend):
 
     always_retry: bool
     _store_result: Any
+    connparams: dict[str, Any]
+    connection_errors: tuple[type[Exception], ...]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.connparams["connection_class"] = connection_class(options.get("url") or "")
+
+    def exception_safe_to_retry(self, exc: Exception) -> bool:
+        """Return whether it may help to try again: also on a full server, whose memory every finished task frees."""
+        return isinstance(exc, (*self.connection_errors, OutOfMemoryError))
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         """Subscribe to nothing when a task is sent; whoever waits for a result subscribes then."""

@@ -14,6 +14,7 @@ from shared.beat_schedule import celery_beat_schedule
 from shared.beat_settings import BeatSettings
 from shared.environment import load
 from shared.layout import PROJECT
+from shared.redis_connection import connection_class
 from shared.tls import redis_tls
 
 LOOP_INTERVAL = 5  # seconds
@@ -23,7 +24,7 @@ def beat_configuration(redis_url: str) -> dict[str, Any]:
     """Return the part of Celery's configuration that concerns beat."""
     return {
         "beat_schedule": celery_beat_schedule(),
-        "beat_scheduler": load(BeatSettings).celery_beat_scheduler or "redbeat.RedBeatScheduler",
+        "beat_scheduler": load(BeatSettings).celery_beat_scheduler or "shared.redbeat_scheduler:Scheduler",
         "beat_max_loop_interval": LOOP_INTERVAL,
         # After a long stop, entries that are more than this many seconds late are not made up for.
         "beat_cron_starting_deadline": 300,
@@ -31,12 +32,13 @@ def beat_configuration(redis_url: str) -> dict[str, Any]:
         "redbeat_key_prefix": f"{PROJECT}:redbeat:",
         # The default waits 25 minutes before a standby takes over. https://github.com/sibson/redbeat/issues/129
         "redbeat_lock_timeout": 6 * LOOP_INTERVAL,
-        # Without a retry of its own, beat exits when Redis restarts. https://github.com/sibson/redbeat/issues/230
+        # A moment's outage; after a longer one, the scheduler tries again.
         "redbeat_redis_options": {
-            "retry": Retry(ExponentialBackoff(cap=2, base=0.2), 20),
+            "connection_class": connection_class(redis_url),
+            "retry": Retry(ExponentialBackoff(cap=1, base=0.2), 2),
             "retry_on_error": [ConnectionError, TimeoutError, BusyLoadingError],
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
             "socket_keepalive": True,
             **redis_tls(redis_url),
             "health_check_interval": 15,

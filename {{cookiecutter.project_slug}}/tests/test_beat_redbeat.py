@@ -3,16 +3,19 @@
 import inspect
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import redbeat.schedulers
 import trustme
 
+from devtools.ports import free_port
 from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
 from shared.layout import SERVICES
 from shared.settings import CelerySettings
+from tests.chaos.servers import RedisServer
 from tests.test_heartbeat import file_of, health, wait_for_health
 from tests.tls_proxy import tls_proxy
 
@@ -74,3 +77,43 @@ def test_lock_and_schedule_lie_behind_a_verified_connection(broker: Stack, tmp_p
         broker.start("encrypted", "python -m shared.commands.beat", variables)
         wait_until(broker, "encrypted", 60)
         broker.stop("encrypted")
+
+
+def test_beat_goes_on_when_its_server_was_emptied_or_demoted(tmp_path: Path, broker: Stack) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    variables = {"REDIS_URL": server.url, "CELERY_BROKER_URL": server.url}
+    try:
+        for name in ("flushed", "standing-by"):
+            broker.start(name, "python -m shared.commands.beat", variables)
+            wait_until(broker, "flushed", 30)
+        for break_it, mend_it, said in (
+            (server.client().flushall, lambda: None, "entries that were added at run time are gone"),
+            (
+                lambda: server.client().replicaof("127.0.0.1", free_port()),
+                lambda: server.client().replicaof("NO", "ONE"),
+                "the server takes no writes now",
+            ),
+        ):
+            break_it()
+            wait_for_line(broker, ("flushed", "standing-by"), said)
+            mend_it()
+            before = sum(sent(broker, name) for name in ("flushed", "standing-by"))
+            deadline = time.monotonic() + 20
+            while sum(sent(broker, name) for name in ("flushed", "standing-by")) < before + 2:
+                broker.check()
+                assert time.monotonic() < deadline, broker.log("flushed").read_text()
+                time.sleep(0.1)
+        assert "Traceback" not in broker.log("flushed").read_text() + broker.log("standing-by").read_text()
+    finally:
+        broker.stop("flushed", "standing-by")
+        server.stop()
+
+
+def wait_for_line(stack: Stack, names: Iterable[str], text: str) -> None:
+    """Wait until one of these processes has said ``text``."""
+    deadline = time.monotonic() + 30
+    while not any(text in stack.log(name).read_text() for name in names):
+        stack.check()
+        assert time.monotonic() < deadline, [stack.log(name).read_text() for name in names]
+        time.sleep(0.1)

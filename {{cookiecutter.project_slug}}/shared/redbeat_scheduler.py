@@ -1,0 +1,113 @@
+"""RedBeat's scheduler, which goes on by itself after Redis was away, was replaced by another server or was emptied.
+
+RedBeat's own ends in each of these cases. https://github.com/sibson/redbeat/issues/230
+"""
+
+from contextlib import suppress
+from datetime import datetime
+from time import sleep
+from typing import Any
+
+from celery.signals import beat_init
+from celery.utils.log import get_logger
+from redbeat.schedulers import LUA_EXTEND_TO_SCRIPT, RedBeatScheduler, acquire_distributed_beat_lock, get_redis
+from redis.exceptions import LockNotOwnedError, RedisError
+
+from shared.heartbeat import PATIENCE, WORKING, heartbeat, refused
+
+PAUSE = 1.0  # seconds between attempts while Redis cannot be used
+WAITING_FOR_LOCK = "waiting for the lock"
+WAITING_FOR_REDIS = "waiting for Redis"
+
+logger = get_logger(__name__)
+
+# It waits for the lock before the first tick, and beat ends with the first tick if Redis is away meanwhile.
+beat_init.disconnect(acquire_distributed_beat_lock)
+
+
+class Scheduler(RedBeatScheduler):  # type: ignore[misc]
+    """Takes the lock as often as it is lost, and gives the schedule back to a server that has lost it.
+
+    Attributes:
+        doing: what the heartbeat says.
+    """
+
+    lock: Any
+    doing = WAITING_FOR_LOCK
+    _looked_at: datetime | None = None  # all that was due then has been sent
+    _holds_lock = False
+    _problem = ""
+
+    def setup_schedule(self) -> None:
+        """Write the schedule of the code into Redis, as soon as that can be used.
+
+        Raises:
+            SystemExit: Redis refuses what the URL says.
+        """
+        while True:
+            try:
+                super().setup_schedule()
+                self._problem = ""
+                return
+            except RedisError as error:
+                self._report(error)
+                heartbeat().write(WAITING_FOR_REDIS, PATIENCE)
+                sleep(PAUSE)
+
+    def tick(self, *args: Any, **options: Any) -> float:
+        """Send what is due if this beat has the lock, and return after how many seconds to look again.
+
+        Raises:
+            SystemExit: Redis refuses what the URL says.
+        """
+        try:
+            if not self._holds_lock and not self._take_lock():
+                self.doing = WAITING_FOR_LOCK
+                return float(self.max_interval)
+            now = self.app.now()
+            pause = super().tick(*args, **options)
+        except LockNotOwnedError:
+            logger.warning("beat: the lock is gone: Redis was emptied or replaced, or this beat stood still; taking it")
+            self._holds_lock = False
+            return 0.0
+        except RedisError as error:
+            self._report(error)
+            return PAUSE
+        self.doing, self._looked_at, self._problem = WORKING, now, ""
+        return float(pause)
+
+    def close(self) -> None:
+        """Give the lock back, if Redis can be reached; else it runs out."""
+        with suppress(RedisError):
+            super().close()
+
+    def _take_lock(self) -> bool:
+        client = get_redis(self.app)
+        if self.lock is None:
+            self.lock = client.lock(self.lock_key, timeout=self.lock_timeout)
+            self.lock.lua_extend = client.register_script(LUA_EXTEND_TO_SCRIPT)  # as RedBeat does
+        if not self.lock.acquire(blocking=False):
+            return False
+        logger.info("beat: Acquired lock")
+        if self._looked_at and not client.exists(self.app.redbeat_conf.schedule_key):
+            logger.warning("beat: Redis has lost the schedule: entries that were added at run time are gone")
+        self.setup_schedule()
+        self._holds_lock = True
+        return True
+
+    def _maybe_entry(self, name: str, entry: Any) -> Any:
+        """Return an entry of the code; what was due since this beat last looked is not forgotten with the server."""
+        found = super()._maybe_entry(name, entry)
+        if self._looked_at:
+            found.last_run_at = self._looked_at
+        return found
+
+    def _report(self, error: RedisError) -> None:
+        """Say it once."""
+        self.doing = WAITING_FOR_REDIS
+        if refused(error):
+            logger.error("REDIS_URL: beat cannot use Redis: %s", error)
+            raise SystemExit(1) from None
+        if str(error) != self._problem:
+            logger.warning("beat: Redis cannot be used; trying again every %s s: %s", PAUSE, error)
+        self._problem = str(error)

@@ -1,0 +1,143 @@
+"""A server that becomes a replica, as in a fail-over, or has no free memory: whoever needs it goes on by itself."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from redis import Redis
+from redis.exceptions import ConnectionError as LostConnectionError
+from redis.exceptions import OutOfMemoryError
+
+from devtools.ports import free_port
+from devtools.stack import Stack
+from shared.dead_letters import FAILED, DeadLetters, dead_letter
+from shared.layout import PROJECT, queue_names
+from shared.rate_limit import MAY_START
+from shared.redis_client import redis_client
+from tests.chaos.servers import RedisServer
+from tests.conftest import sender_for
+
+QUEUE = queue_names()[0]
+NO_WRITES = "the server takes no writes now: You can't write against a read only replica"
+
+
+class Server(RedisServer):
+    """A server that can be demoted and filled."""
+
+    def demote(self) -> None:
+        self.client().replicaof("127.0.0.1", free_port())
+
+    def promote(self) -> None:
+        self.client().replicaof("NO", "ONE")
+
+    def fill(self) -> None:
+        self.client().config_set("maxmemory", 100_000)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def variables(server: Server) -> dict[str, str]:
+    return {"REDIS_URL": server.url, "CELERY_BROKER_URL": server.url}
+
+
+@pytest.fixture
+def worker(broker: Stack, variables: dict[str, str]) -> Iterator[Callable[[], Celery]]:
+    """Return a function that starts a worker, and returns an app that sends to it."""
+
+    def start() -> Celery:
+        command = f"python -m shared.commands.worker {QUEUE} --include tests.sleeping --without-heartbeat"
+        broker.start("failover", command, variables)
+        return sender_for(variables)
+
+    yield start
+    broker.stop("failover")
+    broker.log("failover").unlink()
+
+
+def wait_for(stack: Stack, text: str, count: int = 1) -> str:
+    """Wait until the worker has said ``text`` so often, and return its log."""
+    deadline = time.monotonic() + 60
+    while (log := stack.log("failover").read_text()).count(text) < count:
+        stack.check()
+        assert time.monotonic() < deadline, log
+        time.sleep(0.05)
+    return log
+
+
+def test_worker_waits_for_a_server_that_takes_writes(
+    broker: Stack, server: Server, worker: Callable[[], Celery]
+) -> None:
+    server.demote()
+    app = worker()
+    wait_for(broker, NO_WRITES)
+    server.promote()
+    wait_for(broker, " ready.")
+    assert app.send_task("tests.sleeping.nap", [0], queue=QUEUE).get(timeout=30) == 0
+    server.demote()
+    wait_for(broker, "Connection to broker lost")
+    server.promote()
+    assert app.send_task("tests.sleeping.nap", [0], queue=QUEUE).get(timeout=30) == 0
+    log = broker.log("failover").read_text()
+    assert "Traceback" not in log
+    assert "CRITICAL" not in log
+
+
+def test_connection_to_a_server_that_was_demoted_is_given_up(server: Server) -> None:
+    with redis_client(server.url, single_connection_client=True) as client:
+        before: Any = client.client_id()
+        server.demote()
+        with pytest.raises(LostConnectionError, match="takes no writes"):
+            client.set("key", "value")
+        server.promote()
+        assert client.client_id() != before
+
+
+def test_connection_is_kept_if_only_one_command_is_refused(server: Server) -> None:
+    server.fill()
+    with redis_client(server.url, single_connection_client=True) as client:
+        before: Any = client.client_id()
+        with pytest.raises(OutOfMemoryError):
+            client.set("key", "value")
+        assert client.client_id() == before
+
+
+def test_worker_starts_on_a_full_server_and_empties_it(
+    broker: Stack, server: Server, variables: dict[str, str], worker: Callable[[], Celery]
+) -> None:
+    app = sender_for(variables)
+    for _ in range(5):
+        app.send_task("tests.sleeping.nap", [0], queue=QUEUE, ignore_result=True)
+    server.fill()
+    worker()
+    assert "Traceback" not in wait_for(broker, "succeeded in", 5)
+    assert "cannot be bound to exchange" in broker.log("failover").read_text()
+    deadline = time.monotonic() + 10
+    while server.client().exists(f"{PROJECT}:{QUEUE}", f"{PROJECT}:unacked"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_dead_letters_are_kept_and_dropped_on_a_full_server(server: Server) -> None:
+    with redis_client(server.url) as client:
+        letters = DeadLetters(client, 10)
+        letter = dead_letter(FAILED, "error", task="task", task_id="1")
+        server.fill()
+        letters.keep(letter)
+        assert len(letters) == 1
+        assert letters.drop(letter.id)
+
+
+def test_task_with_a_rate_limit_may_start_on_a_full_server(server: Server) -> None:
+    server.fill()
+    client: Redis = server.client()
+    assert client.eval(MAY_START, 2, "limit", "turn", "1", "1000000") == 0
