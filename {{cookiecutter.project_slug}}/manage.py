@@ -10,9 +10,19 @@ from django.db.utils import OperationalError
 
 from config.database import connection_problem
 
+# What Django's own command would do, but not as this project needs it.
+ADVICE = {
+    "test": "pytest runs the tests: use `make test`, or for some of them `uv run pytest PATH`",
+    "startapp": "an app lives below backend/, else no image has it and its tasks have no route: "
+    'make backend/NAME with an empty __init__.py, and add "backend.NAME" to INSTALLED_APPS in config/settings.py',
+}
+
 
 def main() -> None:
     """Run the command that was given."""
+    command, *more = [*sys.argv[1:], ""]
+    if command in ADVICE and "--help" not in more:
+        raise SystemExit(f"error: {ADVICE[command]}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)

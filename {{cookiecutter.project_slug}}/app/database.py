@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import field_validator
@@ -20,6 +21,7 @@ from shared.environment import MODEL_CONFIG, load
 from shared.urls import find_database_url_problem
 
 CONNECT_TIMEOUT = 5  # seconds
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 AFTER_COMMIT = "after commit"
 
@@ -40,9 +42,13 @@ def database_url(url: str) -> URL:
         raise ValueError(problem)
     try:
         parsed = make_url(url)
-        return parsed.set(drivername=DRIVERS[parsed.drivername])
+        parsed = parsed.set(drivername=DRIVERS[parsed.drivername])
     except (ArgumentError, KeyError):
         raise ValueError("is not a database URL: use postgres://... or sqlite:///file") from None
+    if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        # Whatever folder a command is started in, such as an editor's.
+        return parsed.set(database=str(PROJECT_FOLDER / str(parsed.database)))
+    return parsed
 
 
 def connect_options(url: URL) -> dict[str, Any]:

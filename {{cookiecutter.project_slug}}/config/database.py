@@ -1,6 +1,7 @@
 """Where Django's tables are, and what to say when there is no connection to them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -9,6 +10,7 @@ from django.db.utils import OperationalError
 from shared.database_problems import database_problem
 
 CONNECT_TIMEOUT = 5  # seconds
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
 def database(url: str) -> dj_database_url.DBConfig:
@@ -19,6 +21,9 @@ def database(url: str) -> dj_database_url.DBConfig:
         # A host that drops packets would otherwise hold up every command for minutes.
         configuration["OPTIONS"] = {"connect_timeout": CONNECT_TIMEOUT, **configuration.get("OPTIONS", {})}
     if configuration["ENGINE"] == "django.db.backends.sqlite3":
+        # Whatever folder a command is started in, such as an editor's.
+        if configuration["NAME"] != ":memory:":
+            configuration["NAME"] = str(PROJECT_FOLDER / configuration["NAME"])
         # By default a transaction that reads before it writes fails at once when somebody else writes.
         # https://docs.djangoproject.com/en/stable/ref/databases/#database-is-locked-errors
         configuration["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, **configuration.get("OPTIONS", {})}

@@ -19,7 +19,7 @@ class OutboxMessage(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     # Without it, SQLite gives the number of a deleted row to the next one.
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    __table_args__ = {"sqlite_autoincrement": True}
 
 
 class IdempotencyKey(Base):

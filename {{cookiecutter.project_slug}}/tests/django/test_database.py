@@ -101,3 +101,16 @@ def test_connecting_is_bounded_unless_the_url_says_otherwise() -> None:
     assert database(f"{URL}?sslmode=require")["OPTIONS"] == {"connect_timeout": 5, "sslmode": "require"}
     assert database(f"{URL}?connect_timeout=30")["OPTIONS"] == {"connect_timeout": 30}
     assert "connect_timeout" not in database("sqlite:///db.sqlite3")["OPTIONS"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite:///db.sqlite3", f"{ROOT}/db.sqlite3"),
+        ("sqlite:////var/lib/db.sqlite3", "/var/lib/db.sqlite3"),
+        ("sqlite://:memory:", ":memory:"),
+        ("sqlite:///:memory:", ":memory:"),
+    ],
+)
+def test_file_lies_in_the_project_whatever_folder_a_command_is_started_in(url: str, name: str) -> None:
+    assert database(url)["NAME"] == name

@@ -1,5 +1,6 @@
 """The project around the apps: settings from the environment, migrations, admin, discovery of tasks."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,38 @@ def test_database_url_chooses_postgresql() -> None:
 @pytest.mark.django_db
 def test_migrations_are_complete() -> None:
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_migration_that_django_writes_passes_the_linter(tmp_path: Path) -> None:
+    (tmp_path / "extra/migrations").mkdir(parents=True)
+    for module in ("extra/__init__.py", "extra/migrations/__init__.py"):
+        (tmp_path / module).touch()
+    (tmp_path / "extra/models.py").write_text(
+        "import uuid\n\nfrom django.conf import settings\nfrom django.db import models\n\n\n"
+        f"class Extra(models.Model):\n    name = models.CharField(max_length=9, help_text={'long ' * 25!r})\n"
+        "    key = models.UUIDField(default=uuid.uuid4)\n"
+        "    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)\n"
+    )
+    (tmp_path / "extra_settings.py").write_text(
+        "from config.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'extra']\n"
+    )
+    environment = {"DJANGO_SETTINGS_MODULE": "extra_settings", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, "manage.py", "makemigrations", "extra"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for check in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "--no-cache", "extra/migrations"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"), [(["test"], "use `make test`"), (["startapp", "shop"], "an app lives below backend/")]
+)
+def test_command_that_would_not_do_says_what_does(arguments: list[str], advice: str) -> None:
+    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert advice in done.stderr
 
 
 @pytest.mark.django_db

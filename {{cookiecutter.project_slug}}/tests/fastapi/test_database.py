@@ -22,7 +22,9 @@ def python(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
     [
         ("postgres://shop:secret@db.example:5432/shop", "postgresql+psycopg://shop:secret@db.example:5432/shop"),
         ("postgresql://db.example/shop?sslmode=require", "postgresql+psycopg://db.example/shop?sslmode=require"),
-        ("sqlite:///db.sqlite3", "sqlite:///db.sqlite3"),
+        ("sqlite:///db.sqlite3", f"sqlite:///{ROOT}/db.sqlite3"),
+        ("sqlite:////var/lib/db.sqlite3", "sqlite:////var/lib/db.sqlite3"),
+        ("sqlite:///:memory:", "sqlite:///%3Amemory%3A"),
     ],
 )
 def test_url_chooses_the_driver(url: str, name: str) -> None:
