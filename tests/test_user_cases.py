@@ -55,10 +55,20 @@ CASES: dict[str, list[str]] = {
         f"{PROJECT}/test_urls.py::test_what_is_wrong_with_a_url_is_said_with_its_cure",
         f"{PROJECT}/test_heartbeat.py::test_what_only_the_server_knows_to_be_wrong_ends_the_worker_in_one_line",
     ],
+    "13 a server that takes no writes counts as one that is away": [
+        f"{PROJECT}/test_failover.py::test_worker_waits_for_a_server_that_takes_writes",
+        f"{PROJECT}/test_failover.py::test_connection_to_a_server_that_was_demoted_is_given_up",
+    ],
     "14 a key is used for one payload": [
         f"{PROJECT}/test_delivery.py::test_request_may_be_repeated_under_its_key_and_no_other_with_it",
         f"{PROJECT}/test_idempotency.py::test_sql_key_is_refused_to_whoever_asks_for_something_else",
         f"{PROJECT}/test_idempotency.py::test_request_keys_of_other_endpoints_and_callers_are_apart",
+    ],
+    "15 manage.py test says what does": [
+        f"{PROJECT}/django/test_project.py::test_command_that_would_not_do_says_what_does",
+    ],
+    "16 migrations that Django writes pass the linter": [
+        f"{PROJECT}/django/test_project.py::test_migration_that_django_writes_passes_the_linter",
     ],
     "17 a certificate authority that only the system knows": [
         "tests/test_makefile.py::test_demo_works_in_a_fresh_clone_without_uv",
@@ -66,11 +76,15 @@ CASES: dict[str, list[str]] = {
     "18 a .env that begins with a byte order mark": [
         f"{PROJECT}/test_make.py::test_settings_that_an_editor_saved_so_that_nobody_reads_them_are_refused",
     ],
+    "19 RedBeat goes on after its server was emptied": [
+        f"{PROJECT}/test_beat_redbeat.py::test_beat_goes_on_when_its_server_was_emptied_or_demoted",
+    ],
     "20 a message of the first protocol runs": [
         f"{PROJECT}/test_dead_letters.py::test_message_of_the_first_protocol_runs_as_any_other",
     ],
     "21 a full server can be emptied": [
         f"{PROJECT}/test_leases.py::test_server_without_free_memory_can_be_emptied",
+        f"{PROJECT}/test_failover.py::test_worker_starts_on_a_full_server_and_empties_it",
     ],
     "24 what a killed child has started ends with it": [
         f"{PROJECT}/test_acknowledgement.py::test_program_ends_with_the_task_that_is_killed",

@@ -4,6 +4,7 @@ https://redbeat.readthedocs.io/en/latest/config.html
 """
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
@@ -20,15 +21,27 @@ from shared.tls import redis_tls
 LOOP_INTERVAL = 5  # seconds
 
 
+def without_login(url: str) -> tuple[str, dict[str, str]]:
+    """Return ``url`` without name and password, and these as arguments of a client.
+
+    Celery shows the URL to whoever asks a worker for its configuration, and hides what is called a password.
+    """
+    parts = urlsplit(url)
+    login = {"username": parts.username, "password": parts.password}
+    netloc = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=netloc).geturl(), {name: unquote(value) for name, value in login.items() if value}
+
+
 def beat_configuration(redis_url: str) -> dict[str, Any]:
     """Return the part of Celery's configuration that concerns beat."""
+    server, login = without_login(redis_url)
     return {
         "beat_schedule": celery_beat_schedule(),
         "beat_scheduler": load(BeatSettings).celery_beat_scheduler or "shared.redbeat_scheduler:Scheduler",
         "beat_max_loop_interval": LOOP_INTERVAL,
         # After a long stop, entries that are more than this many seconds late are not made up for.
         "beat_cron_starting_deadline": 300,
-        "redbeat_redis_url": redis_url,
+        "redbeat_redis_url": server,
         "redbeat_key_prefix": f"{PROJECT}:redbeat:",
         # The default waits 25 minutes before a standby takes over. https://github.com/sibson/redbeat/issues/129
         "redbeat_lock_timeout": 6 * LOOP_INTERVAL,
@@ -40,6 +53,7 @@ def beat_configuration(redis_url: str) -> dict[str, Any]:
             "socket_timeout": 5,
             "socket_connect_timeout": 2,
             "socket_keepalive": True,
+            **login,
             **redis_tls(redis_url),
             "health_check_interval": 15,
         },

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import redbeat.schedulers
 import trustme
+from celery import Celery
+from redis import Redis
 
 from devtools.ports import free_port
 from devtools.stack import Stack
@@ -60,6 +62,19 @@ def test_every_setting_is_one_that_redbeat_reads() -> None:
     read = set(re.findall(r"redbeat_\w+", inspect.getsource(redbeat.schedulers)))
     assert configured
     assert configured - read == set()
+
+
+def test_nobody_who_asks_for_the_configuration_sees_the_password() -> None:
+    url = "redis://beat:se%23same@redis.example:6380/2"
+    configuration = celery_configuration(CelerySettings(redis_url=url), SERVICES[0])
+    app = Celery("shown", set_as_current=False)
+    app.conf.update(configuration)
+    assert "same" not in app.bugreport()
+    options = Redis.from_url(
+        configuration["redbeat_redis_url"], **configuration["redbeat_redis_options"]
+    ).connection_pool.connection_kwargs
+    names = ("username", "password", "host", "port", "db")
+    assert [options[name] for name in names] == ["beat", "se#same", "redis.example", 6380, 2]
 
 
 def test_settings_bound_the_takeover_after_a_crash() -> None:
