@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from honcho.environ import parse
 from redis import Redis
 
 from devtools.redis import private_redis
-from devtools.stack import Stack
+from devtools.stack import ROOT, Stack
+from shared.environment import PLACEHOLDER
 from shared.health import check_servers
 from shared.layout import queue_names
 from shared.redis_client import redis_client
@@ -85,7 +87,8 @@ def test_server_that_evicts_is_refused_outside_development_only(
 
 def test_worker_does_not_start_on_a_server_that_evicts(server: Redis, url: str, broker: Stack) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
-    production = {"ENVIRONMENT": "production", "DJANGO_SECRET_KEY": "a" * 50}
+    settings = parse((ROOT / "envs/prod.env").read_text())
+    production = {name: value.replace(PLACEHOLDER, "a" * 50) for name, value in settings.items()}
     urls = {"REDIS_URL": url, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url}
     broker.start("evicted", f"python -m shared.commands.worker {queue_names()[0]}", {**production, **urls})
     assert broker.wait("evicted", 30) == 1

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_settings import BaseSettings
 
+from shared.brokers import BROKERS
 from shared.celery_settings import celery_configuration
 from shared.environment import load
 from shared.layout import SERVICES
@@ -43,9 +44,9 @@ text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 odd = st.text(st.sampled_from("@:/?#%[]&=\\ é☃\t\n9"), max_size=4)
 
 
-@given(st.sampled_from(URLS), odd, odd, st.sampled_from(["", "redis", "rediss", "amqp", "sqs", "http"]))
+@given(st.sampled_from(URLS), odd, odd, st.sampled_from(["", "sqs", "http", *BROKERS]))
 @example("REDIS_URL", "@ss:w/rd#%$x", "@127.0.0.1:6379/0", "redis")
-@example("CELERY_BROKER_URL", ":w/", "@127.0.0.1:5672//", "amqp")
+@example("CELERY_BROKER_URL", ":w/", "@127.0.0.1:5672//", next(iter(BROKERS)))
 def test_odd_url_is_used_or_refused_without_showing_the_password(name: str, odd: str, end: str, scheme: str) -> None:
     check_url(name, f"{scheme}://user:Can{odd}ary{end}@h/0")
     check_url(name, f"{scheme}://:{odd}Canary@h{end}")
