@@ -35,6 +35,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     lock: Any
     doing = WAITING_FOR_LOCK
     _looked_at: datetime | None = None  # all that was due then has been sent
+    _has_looked = False  # at the lock or at the schedule
     _holds_lock = False
     _problem = ""
 
@@ -62,7 +63,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         """
         try:
             if not self._holds_lock and not self._take_lock():
-                self.doing = WAITING_FOR_LOCK
+                self.doing, self._has_looked = WAITING_FOR_LOCK, True
                 return float(self.max_interval)
             now = self.app.now()
             pause = super().tick(*args, **options)
@@ -73,7 +74,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         except RedisError as error:
             self._report(error)
             return PAUSE
-        self.doing, self._looked_at, self._problem = WORKING, now, ""
+        self.doing, self._looked_at, self._has_looked, self._problem = WORKING, now, True, ""
         return float(pause)
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         if not self.lock.acquire(blocking=False):
             return False
         logger.info("beat: Acquired lock")
-        if self._looked_at and not client.exists(self.app.redbeat_conf.schedule_key):
+        if self._has_looked and not client.exists(self.app.redbeat_conf.schedule_key):
             logger.warning("beat: Redis has lost the schedule: entries that were added at run time are gone")
         self.setup_schedule()
         self._holds_lock = True
