@@ -64,8 +64,9 @@ expected-files: setup ## Write tests/expected_files anew; look at the difference
 	@$(RUN) python -m scripts.expected_files
 
 .PHONY: reference
-reference: setup ## Write docs/reference and docs/guides anew, from the code and from renderings
+reference: setup ## Write docs/reference, docs/guides and docs/llms.txt anew, from the code and from renderings
 	@$(RUN) python -m scripts.reference
+	@$(RUN) python -m scripts.llms
 
 .PHONY: figures
 figures: setup ## Write docs/reference/figures.md anew, from the runs of make bench in benchmarks/
