@@ -35,5 +35,6 @@ def choose_queues(app: Celery, chosen: str | Sequence[str] | None) -> None:
     if not names:
         own = [name for name, package in packages.items() if package is None]
         if not own:
-            raise SystemExit("error: --queues is missing: this app knows the tasks of no queue, so none is its own")
+            apps = " or ".join(dict.fromkeys(queue.worker_app for queue in QUEUES))
+            raise SystemExit(f"error: --queues is missing: no queue is this app's own: use -A {apps}")
         app.amqp.queues.select(own)

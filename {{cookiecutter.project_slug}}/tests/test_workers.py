@@ -90,7 +90,8 @@ def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, br
 
 
 def test_worker_without_a_queue_consumes_those_of_its_app(broker: Stack) -> None:
-    plain = {service.celery_app: f"plain-{service.name}" for service in SERVICES}
+    owners = {queue.worker_app for queue in QUEUES}
+    plain = {app: f"plain-{app}" for app in sorted(owners | {service.celery_app for service in SERVICES})}
     foreign = {f"foreign-{service.name}": service.celery_app for service in SERVICES[1:]}
     try:
         for app_module, name in plain.items():
@@ -98,6 +99,10 @@ def test_worker_without_a_queue_consumes_those_of_its_app(broker: Stack) -> None
         for name, app_module in foreign.items():
             options = f"--queues {SERVICES[0].default_queue} --concurrency 1 --hostname {name}@%h"
             broker.start(name, f"celery -A {app_module} worker {options}")
+        for app_module in sorted(plain.keys() - owners):
+            name = plain.pop(app_module)
+            assert broker.wait(name, 30) == 1
+            assert "error: --queues is missing: no queue is this app's own: use -A " in broker.log(name).read_text()
         app = sender_for(broker.environment)
         nodes = {node_name(name) for name in [*plain.values(), *foreign]}
         answers: dict[str, Any] = {}
