@@ -6,14 +6,13 @@ Otherwise these would look as if they were to run until somebody looks at dead l
 import os
 from threading import Event, Lock, Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import Celery, bootsteps
 from celery.utils.log import get_logger
 
-from shared.brokers import BROKERS
 from shared.dead_letters import DeadLetters
 from shared.failed_tasks import worker_dead_letters
+from shared.find_broker import find_broker
 
 INTERVAL = 30  # seconds between two looks of a worker; those of all workers together are at least half as far apart
 
@@ -31,7 +30,7 @@ def collect(app: Celery, letters: DeadLetters) -> None:
         Exception: whatever the clients of the broker and of Redis raise when they are away.
     """
     if letters.client.set(f"{letters.name}:collected", 1, nx=True, ex=INTERVAL // 2):
-        count = BROKERS[urlsplit(app.conf.broker_url).scheme].collect(app, letters)
+        count = find_broker(app.conf.broker_url).collect(app, letters)
         if count:
             logger.warning("messages that the broker had put aside, and that no worker is to run: %s", count)
 

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import Celery
 
-from shared.brokers import BROKERS
 from shared.dead_letters import DeadLetter, DeadLetters, Wanted, open_dead_letters
 from shared.deadline import UNREACHABLE, within_deadline
+from shared.find_broker import find_broker
 from shared.redaction import redact_text
 
 CLAIM = 60  # seconds within which nobody else may send the same letter again
@@ -35,7 +34,7 @@ class Office:
 
     def collect(self) -> None:
         """Fetch what the broker has put aside by itself; raise whatever its client raises."""
-        BROKERS[urlsplit(self.app.conf.broker_url).scheme].collect(self.app, self.letters)
+        find_broker(self.app.conf.broker_url).collect(self.app, self.letters)
 
     def find(self, wanted: Wanted | None = None) -> Iterator[DeadLetter]:
         """Yield the letters that are wanted, the newest first."""

@@ -1,12 +1,11 @@
 """How long a task waits before it may start, as its broker can have it wait."""
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.utils.time import maybe_iso8601
 
-from shared.brokers import BROKERS
+from shared.find_broker import find_broker
 
 
 def seconds_until(countdown: float | None = None, eta: datetime | str | None = None) -> float:
@@ -36,5 +35,5 @@ def settle_delay(
     seconds = seconds_until(countdown, eta)
     if seconds <= 0:
         return countdown, eta
-    rounded = BROKERS[urlsplit(app.conf.broker_url).scheme].delay(app, seconds)
+    rounded = find_broker(app.conf.broker_url).delay(app, seconds)
     return (countdown, eta) if rounded is None else (rounded, None)

@@ -1,10 +1,8 @@
 """A worker refuses to start with a task that the broker would hand out again while it still runs."""
 
-from urllib.parse import urlsplit
-
 from celery import Celery
 
-from shared.brokers import BROKERS
+from shared.find_broker import find_broker
 from shared.settings import CelerySettings
 
 
@@ -14,7 +12,7 @@ def refuse_long_tasks(app: Celery, settings: CelerySettings) -> None:
     Raises:
         SystemExit: a task may run for too long.
     """
-    redelivery = BROKERS[urlsplit(settings.broker_url).scheme].redelivery(settings)
+    redelivery = find_broker(settings.broker_url).redelivery(settings)
     if redelivery is None:
         return
     seconds, why = redelivery

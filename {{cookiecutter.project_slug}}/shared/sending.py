@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from celery import Signature, current_app, current_task
@@ -19,10 +18,10 @@ from celery.utils.log import get_logger
 from pydantic import BaseModel
 
 from shared.broker import Broker
-from shared.brokers import BROKERS
 from shared.database import Database, any_database, open_database
 from shared.deadline import DEADLINE, BrokerUnavailableError
 from shared.delays import settle_delay
+from shared.find_broker import find_broker
 from shared.idempotency import HEADER, MAX_KEY_LENGTH
 from shared.outbox import Message, UnsendableError, relay, write_down
 from shared.payloads import check_size, shown_arguments
@@ -242,7 +241,7 @@ def _send_now(messages: Sequence[Message]) -> None:
 
 
 def _broker(app: Any) -> Broker:
-    return BROKERS[urlsplit(facts(app).broker_url).scheme]
+    return find_broker(facts(app).broker_url)
 
 
 @contextmanager

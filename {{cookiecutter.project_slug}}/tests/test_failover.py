@@ -11,7 +11,6 @@ from redis import Redis
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import OutOfMemoryError
 
-from devtools.ports import free_port
 from devtools.stack import Stack
 from shared.dead_letters import FAILED, DeadLetters, dead_letter
 from shared.layout import PROJECT, queue_names
@@ -25,13 +24,7 @@ NO_WRITES = "the server takes no writes now: You can't write against a read only
 
 
 class Server(RedisServer):
-    """A server that can be demoted and filled."""
-
-    def demote(self) -> None:
-        self.client().replicaof("127.0.0.1", free_port())
-
-    def promote(self) -> None:
-        self.client().replicaof("NO", "ONE")
+    """A server that can be filled."""
 
     def fill(self) -> None:
         self.client().config_set("maxmemory", 100_000)
@@ -39,10 +32,8 @@ class Server(RedisServer):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with Server(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

@@ -49,10 +49,8 @@ class Server(RedisServer):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with Server(tmp_path) as server:
+        yield server
     leases._leases.clear()
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from redis import Redis
 
@@ -60,6 +60,15 @@ class Server(ABC):
         with suppress(ProcessLookupError):
             os.killpg(self._group, number)
 
+    def __enter__(self) -> Self:
+        """Start it for as long as the context is open."""
+        self.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        """Stop it."""
+        self.stop()
+
     @contextmanager
     def away(self, *, killed: bool = False) -> Iterator[None]:
         """Have it stopped or killed while the context is open."""
@@ -102,3 +111,11 @@ class RedisServer(Server):
     def forget(self) -> None:
         """Write nothing to the disk from now on."""
         self.client().config_set("appendonly", "no")
+
+    def demote(self) -> None:
+        """Make it a replica, which takes no writes, of a server that is not there."""
+        self.client().replicaof("127.0.0.1", free_port())
+
+    def promote(self) -> None:
+        """Let it take writes again."""
+        self.client().replicaof("NO", "ONE")
