@@ -12,13 +12,13 @@ def watch_beat(sender: Any, **_: Any) -> None:
     """Write a heartbeat after each look at the schedule, which is good until the next one is overdue.
 
     Raises:
-        SystemExit: outside development, a server may lose tasks.
+        SystemExit: a server refuses what its URL says, or, outside development, may lose tasks.
     """
     # Only beat needs what this imports.
     from shared.heartbeat import GOOD_FOR, INTERVAL, WORKING, heartbeat, report_waiting
-    from shared.redis_state import log_unsafe_servers
+    from shared.refusals import log_unfit_servers
 
-    log_unsafe_servers()
+    log_unfit_servers()
 
     scheduler = sender.scheduler
     tick = scheduler.tick

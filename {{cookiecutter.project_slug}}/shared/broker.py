@@ -24,6 +24,7 @@ class Broker:
         collect: fetches the messages that the broker itself has put aside.
         publish: sends messages, or raises ``BrokerUnavailableError`` in time.
         publish_async: the same without blocking the event loop.
+        refusal: returns what an error says that it refuses for good; ``None``: waiting may help.
         batch: how many messages may be sent at once, all of them or none where the broker can do that.
     """
 
@@ -34,4 +35,5 @@ class Broker:
     collect: Callable[[Celery, DeadLetters], int]
     publish: Callable[[Celery, Sequence[Message]], None]
     publish_async: Callable[[Celery, Sequence[Message]], Awaitable[None]]
+    refusal: Callable[[BaseException], str | None]
     batch: int

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from amqp.exceptions import AccessRefused, NotAllowed
 from celery import Celery
 from kombu import Exchange
 from kombu.transport.native_delayed_delivery import MAX_NUMBER_OF_BITS_TO_USE
@@ -17,7 +18,7 @@ from shared import rabbitmq_publisher
 from shared.broker import Broker
 from shared.layout import PROJECT
 from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
-from shared.redis_broker import redis_broker, redis_delay, redis_redelivery
+from shared.redis_broker import redis_broker, redis_delay, redis_redelivery, redis_refusal
 from shared.redis_publisher import publish, publish_async
 from shared.settings import CelerySettings, Role, all_queues
 from shared.tls import ca_file
@@ -114,6 +115,19 @@ def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
     }
 
 
+def rabbitmq_refusal(error: BaseException) -> str | None:
+    """Return what RabbitMQ refuses for good, and its words, or ``None`` if waiting may help.
+
+    A limit of connections is refused like a virtual host that is not there, but others may give theirs back.
+    """
+    said = " ".join(str(error).split())
+    if not isinstance(error, AccessRefused | NotAllowed) or "connection limit (" in said:
+        return None
+    if "Login was refused" in said:
+        return "the name or the password"
+    return f"{'the virtual host' if isinstance(error, NotAllowed) else 'the user a right that it needs'} ({said})"
+
+
 RABBITMQ = Broker(
     rabbitmq_broker,
     rabbitmq_delay,
@@ -122,9 +136,20 @@ RABBITMQ = Broker(
     collect_dead,
     rabbitmq_publisher.publish,
     rabbitmq_publisher.publish_async,
+    rabbitmq_refusal,
     batch=100,
 )
-REDIS = Broker(redis_broker, redis_delay, redis_redelivery, 6379, collect_unclaimed, publish, publish_async, batch=250)
+REDIS = Broker(
+    redis_broker,
+    redis_delay,
+    redis_redelivery,
+    6379,
+    collect_unclaimed,
+    publish,
+    publish_async,
+    redis_refusal,
+    batch=250,
+)
 
 # By the scheme of CELERY_BROKER_URL; Redis serves where RabbitMQ is not at hand, as on a laptop.
 BROKERS = {"amqp": RABBITMQ, "amqps": replace(RABBITMQ, default_port=5671), "redis": REDIS, "rediss": REDIS}

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import bootsteps
 from celery.signals import task_prerun
@@ -19,9 +18,9 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 from kombu import Connection
 from pydantic_settings import BaseSettings
-from redis.exceptions import ResponseError
 
 from shared.environment import MODEL_CONFIG, load
+from shared.refusals import describe_refusal
 from shared.settings import CelerySettings
 
 INTERVAL = 5  # seconds between two heartbeats
@@ -33,15 +32,6 @@ PAUSES: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max
 
 WORKING = "working"
 WAITING = "waiting for the broker"
-
-# What the clients of the brokers raise when the server refuses what the URL says. By name, since not all are installed.
-REFUSALS = {
-    "AuthenticationError": "the name or the password",
-    "AccessRefused": "the name or the password",
-    "NotAllowed": "the virtual host",
-    "NoPermissionError": "the user a right that it needs",
-}
-UNKNOWN_DATABASE = "DB index is out of range"
 
 logger = get_logger(__name__)
 
@@ -88,24 +78,6 @@ def heartbeat() -> Heartbeat:
     return Heartbeat(load(HeartbeatSettings).heartbeat_file)
 
 
-def refused(error: BaseException) -> str | None:
-    """Return what of its URL the broker refuses; ``None`` if ``error`` is another one, which may heal by itself."""
-    if str(error).startswith(UNKNOWN_DATABASE):
-        return "the number of the database"
-    return next((REFUSALS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in REFUSALS), None)
-
-
-def describe_refusal(settings: CelerySettings, error: BaseException) -> str:
-    """Return the line that says so, without the password."""
-    variable = "CELERY_BROKER_URL" if settings.celery_broker_url else "REDIS_URL"
-    parts = urlsplit(settings.broker_url)
-    why = f" ({error})" if isinstance(error, ResponseError) else ""
-    return (
-        f"{variable}: the broker at {parts.hostname}:{parts.port} refuses {refused(error)}{why}; correct the "
-        "variable and start this process again"
-    )
-
-
 @contextmanager
 def ending_if_refused() -> Iterator[None]:
     """Say it in one line if the broker refuses what the URL says, which Celery would try again for ever.
@@ -116,8 +88,9 @@ def ending_if_refused() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if refused(error):
-            logger.error(describe_refusal(load(CelerySettings), error))
+        settings = load(CelerySettings)
+        if refusal := describe_refusal(settings.broker_variable, settings.broker_url, error):
+            logger.error(refusal)
             raise SystemExit(1) from None
         raise
 

@@ -13,7 +13,10 @@ from celery.utils.log import get_logger
 from redbeat.schedulers import LUA_EXTEND_TO_SCRIPT, RedBeatScheduler, acquire_distributed_beat_lock, get_redis
 from redis.exceptions import LockNotOwnedError, RedisError
 
-from shared.heartbeat import PATIENCE, WORKING, heartbeat, refused
+from shared.environment import load
+from shared.heartbeat import PATIENCE, WORKING, heartbeat
+from shared.refusals import describe_refusal
+from shared.settings import CelerySettings
 
 PAUSE = 1.0  # seconds between attempts while Redis cannot be used
 WAITING_FOR_LOCK = "waiting for the lock"
@@ -106,8 +109,8 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     def _report(self, error: RedisError) -> None:
         """Say it once."""
         self.doing = WAITING_FOR_REDIS
-        if refused(error):
-            logger.error("REDIS_URL: beat cannot use Redis: %s", error)
+        if refusal := describe_refusal("REDIS_URL", load(CelerySettings).redis_url, error):
+            logger.error(refusal)
             raise SystemExit(1) from None
         if str(error) != self._problem:
             logger.warning("beat: Redis cannot be used; trying again every %s s: %s", PAUSE, error)

@@ -9,6 +9,7 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
+from redis.exceptions import AuthenticationError, NoPermissionError
 
 from shared.layout import PROJECT
 from shared.settings import CelerySettings, Role, all_queues
@@ -56,6 +57,16 @@ def redis_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
             "client_name": f"{PROJECT}-{role}",
         },
     }
+
+
+def redis_refusal(error: BaseException) -> str | None:
+    """Return what Redis refuses for good, and its words, or ``None`` if waiting may help."""
+    said = " ".join(str(error).split())
+    if isinstance(error, AuthenticationError):
+        return "the name or the password"
+    if isinstance(error, NoPermissionError):
+        return f"the user a right that it needs ({said})"
+    return f"the number of the database ({said})" if said.startswith("DB index is out of range") else None
 
 
 def redis_redelivery(settings: CelerySettings) -> tuple[int, str] | None:

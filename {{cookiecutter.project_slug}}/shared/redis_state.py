@@ -8,19 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from celery.utils.log import get_logger
 from redis import Redis
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
-from shared.environment import load
 from shared.redis_client import redis_client
 from shared.settings import CelerySettings
 
 OLDEST_VERSION = (6, 2)  # which brought BLMOVE, with which workers wait
 TIMEOUT = 1  # seconds for each server
 FREE_MEMORY = 0.1  # of maxmemory, below which somebody should know
-
-logger = get_logger(__name__)
 
 NOT_CHECKED = (
     "cannot be checked, as its user may not run INFO: allow that, or see by yourself that maxmemory-policy is "
@@ -74,16 +70,6 @@ def ask(client: Redis) -> list[Problem]:
     return list(find_problems(info))
 
 
-def _servers(settings: CelerySettings) -> dict[str, str]:
-    """Return the URL of each Redis or Valkey server that this project uses, by the first variable that names it."""
-    found: dict[str, str] = {}
-    for name in ("redis_url", "celery_broker_url", "celery_result_backend"):
-        url = getattr(settings, name)
-        if urlsplit(url).scheme in ("redis", "rediss") and url not in found.values():
-            found[name.upper()] = url
-    return found
-
-
 def check_redis_servers(settings: CelerySettings) -> list[Problem]:
     """Ask every server and return what is wrong, each in a line that names the variable and no password.
 
@@ -93,7 +79,7 @@ def check_redis_servers(settings: CelerySettings) -> list[Problem]:
     if not settings.redis_server_checks:
         return []
     problems = []
-    for variable, url in _servers(settings).items():
+    for variable, url in settings.redis_servers.items():
         parts = urlsplit(url)
         with redis_client(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT) as client:
             for text, is_serious in ask(client):
@@ -114,22 +100,3 @@ def refuse_unsafe_servers(settings: CelerySettings) -> list[str]:
     if serious and not settings.is_development:
         raise SystemExit("\n".join(f"error: {line}" for line in serious))
     return [problem.text for problem in problems]
-
-
-def log_unsafe_servers() -> bool:
-    """Log what is wrong with the servers, and return whether they could be asked.
-
-    Raises:
-        SystemExit: outside development, a server may lose tasks.
-    """
-    try:
-        lines = refuse_unsafe_servers(load(CelerySettings))
-    except SystemExit as refused:
-        logger.critical(refused)
-        raise SystemExit(1) from None
-    except RedisError as error:
-        logger.warning("whether the servers may lose tasks cannot be seen yet: %s", error)
-        return False
-    for line in lines:
-        logger.warning(line)
-    return True

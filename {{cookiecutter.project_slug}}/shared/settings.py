@@ -114,9 +114,24 @@ class CelerySettings(DeploymentSettings):
         return self.celery_broker_url or self.redis_url
 
     @property
+    def broker_variable(self) -> str:
+        """The variable that names the broker."""
+        return "CELERY_BROKER_URL" if self.celery_broker_url else "REDIS_URL"
+
+    @property
     def result_backend(self) -> str:
         """Where results are kept: ``CELERY_RESULT_BACKEND``, else ``REDIS_URL``."""
         return self.celery_result_backend or self.redis_url
+
+    @property
+    def redis_servers(self) -> dict[str, str]:
+        """The URL of each Redis or Valkey server that this project uses, by the first variable that names it."""
+        found: dict[str, str] = {}
+        for name in ("redis_url", "celery_broker_url", "celery_result_backend"):
+            url = getattr(self, name)
+            if url.startswith("redis") and url not in found.values():
+                found[name.upper()] = url
+        return found
 
     def default_queue(self, service: Service) -> str:
         """Return where a task goes that no route names."""

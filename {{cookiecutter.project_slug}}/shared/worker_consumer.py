@@ -18,8 +18,8 @@ from shared.heartbeat import HeartbeatStep, WaitingConsumer
 from shared.leases import give_back_all_but
 from shared.long_tasks import refuse_long_tasks
 from shared.messages import decode
-from shared.redis_state import log_unsafe_servers
 from shared.redis_transport import keep_running_tasks
+from shared.refusals import log_unfit_servers
 from shared.runnable import refuse_unrunnable_tasks
 from shared.settings import CelerySettings
 from shared.worker_children import ChildrenStep, prepare_children
@@ -64,9 +64,9 @@ class Consumer(WaitingConsumer):
         """Look once at the servers of this project, now that the broker is there.
 
         Raises:
-            SystemExit: outside development, one of them may lose tasks.
+            SystemExit: one refuses what its URL says, or, outside development, may lose tasks.
         """
-        self._servers_are_checked = self._servers_are_checked or log_unsafe_servers()
+        self._servers_are_checked = self._servers_are_checked or log_unfit_servers()
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Give up a lost connection, but not the tasks that run."""

@@ -35,8 +35,8 @@ def wait_until(stack: Stack, name: str, patience: float) -> None:
         time.sleep(0.2)
 
 
-def start(stack: Stack, name: str) -> None:
-    stack.start(name, "python -m shared.commands.beat", {"HEARTBEAT_FILE": str(file_of(stack, name))})
+def start(stack: Stack, name: str, **variables: str) -> None:
+    stack.start(name, "python -m shared.commands.beat", {"HEARTBEAT_FILE": str(file_of(stack, name)), **variables})
 
 
 def test_second_beat_waits_and_takes_over(broker: Stack) -> None:
@@ -99,9 +99,10 @@ def test_beat_goes_on_when_its_server_was_emptied_or_demoted(tmp_path: Path, bro
     server.start()
     variables = {"REDIS_URL": server.url, "CELERY_BROKER_URL": server.url}
     try:
-        for name in ("flushed", "standing-by"):
-            broker.start(name, "python -m shared.commands.beat", variables)
-            wait_until(broker, "flushed", 30)
+        start(broker, "flushed", **variables)
+        wait_until(broker, "flushed", 30)
+        start(broker, "standing-by", **variables)
+        wait_for_health(broker, "standing-by", "waiting for the lock")
         faults: list[tuple[Callable[[], Any], Callable[[], Any], str]] = [
             (server.client().flushall, lambda: None, "the lock is gone: Redis was emptied or replaced"),
             (server.demote, server.promote, "the server takes no writes now"),

@@ -26,7 +26,7 @@ from shared.redis_client import redis_client
 from tests.conftest import sender_for
 
 TASK = "tests.sleeping.sleep"
-REFUSED = "CELERY_BROKER_URL: the broker at 127.0.0.1:{} refuses the name or the password; correct the variable"
+REFUSED = "CELERY_BROKER_URL: the server at 127.0.0.1:{} refuses the name or the password; correct the variable"
 
 
 def healthcheck(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -172,7 +172,7 @@ def test_what_only_the_server_knows_to_be_wrong_ends_the_worker_in_one_line(brok
     for name, what in (("elsewhere", "the number of the database (DB index"), ("guest", "the user a right that it")):
         assert broker.wait(name, 30) == 1
         log = broker.log(name).read_text()
-        assert log.count(f"CELERY_BROKER_URL: the broker at 127.0.0.1:{url.port} refuses {what}") == 1, log
+        assert log.count(f"CELERY_BROKER_URL: the server at 127.0.0.1:{url.port} refuses {what}") == 1, log
         assert "sesame" not in log
         assert "Traceback" not in log
 

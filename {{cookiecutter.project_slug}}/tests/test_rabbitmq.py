@@ -109,8 +109,8 @@ def test_encrypted_connection_is_verified(start_worker: Callable[..., Celery], b
         assert app.send_task(PINGS[queue].name, queue=queue).get(timeout=60) == "pong"
         assert check_servers(broker.environment["REDIS_URL"], **variables).returncode == 0
         refused = check_servers(broker.environment["REDIS_URL"], **{**variables, "TLS_CA_FILE": ""})
-        assert refused.stderr.startswith(f"error: CELERY_BROKER_URL: the broker at localhost:{port}: ")
-        assert "certificate verify failed" in refused.stderr
+        shown = f"error: CELERY_BROKER_URL: the server at localhost:{port} shows a certificate that is not trusted ("
+        assert refused.stderr.startswith(shown)
         assert refused.stderr.count("\n") == 1
         broker.stop("encrypted")
     with tls_proxy(urlsplit(url).port or 0, authority, host="elsewhere.example") as port:

@@ -10,6 +10,7 @@ from shared.environment import load
 from shared.health import CONNECTION_CHECKS, failing
 from shared.layout import PROJECT, SERVICES
 from shared.redis_state import refuse_unsafe_servers
+from shared.refusals import refuse_refusing_servers
 from shared.settings import CelerySettings
 
 PATIENCE = 10.0  # seconds: the clients try again before they say what is wrong, such as a certificate
@@ -34,6 +35,7 @@ def main() -> None:
     """
     settings = load(CelerySettings)
     configure_celery_app(Celery(PROJECT), SERVICES[0].name, settings)
+    refuse_refusing_servers(settings)
     problems = failing(CONNECTION_CHECKS, PATIENCE)
     if problems:
         raise SystemExit(

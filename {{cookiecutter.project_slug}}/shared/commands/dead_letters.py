@@ -13,8 +13,11 @@ from celery import Celery
 from shared.celery_settings import configure_celery_app
 from shared.dead_letter_office import AWAY, NotReplayableError, Office, in_one_line, open_office
 from shared.dead_letters import REASONS, DeadLetter, Wanted
+from shared.environment import load
 from shared.layout import PROJECT, SERVICES
 from shared.redaction import redact_text
+from shared.refusals import refuse_refusing_servers
+from shared.settings import CelerySettings
 
 COLUMNS = ("ID", "FAILED AT (UTC)", "QUEUE", "TASK", "REASON", "ERROR")
 ERROR_WIDTH = 60
@@ -150,11 +153,12 @@ def main(*words: str) -> None:
     """Run one command; ``words`` are those of the command line.
 
     Raises:
-        SystemExit: there is no such letter, or a server is away; one line says so.
+        SystemExit: there is no such letter, or a server is away or refuses what its URL says; one line says so.
     """
     options = parse(words)
     app = Celery(PROJECT)
     configure_celery_app(app, SERVICES[0].name)
+    refuse_refusing_servers(load(CelerySettings))
     try:
         sys.exit(run(open_office(app), options))
     except LookupError as error:

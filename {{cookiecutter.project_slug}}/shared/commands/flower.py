@@ -1,9 +1,14 @@
 """Start Flower, the web page that shows workers and tasks: ``python -m shared.commands.flower``."""
 
+from celery import Celery
 from pydantic import PositiveInt, model_validator
 
+from shared.celery_settings import configure_celery_app
 from shared.commands import run_celery
 from shared.environment import DeploymentSettings, load
+from shared.layout import PROJECT, SERVICES
+from shared.refusals import refuse_refusing_servers
+from shared.settings import CelerySettings
 
 
 class FlowerSettings(DeploymentSettings):
@@ -25,9 +30,11 @@ def main() -> None:
     """Replace this process by Flower.
 
     Raises:
-        SystemExit: outside development without a login.
+        SystemExit: outside development without a login, or a server refuses what its URL says.
     """
     settings = load(FlowerSettings)
+    configure_celery_app(Celery(PROJECT), SERVICES[0].name)
+    refuse_refusing_servers(load(CelerySettings))
     arguments = ["-A", "shared.commands.flower_app", "flower", f"--port={settings.flower_port}"]
     run_celery([*arguments, f"--address={settings.flower_address}"])
 

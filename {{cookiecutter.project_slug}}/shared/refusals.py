@@ -1,0 +1,133 @@
+"""What a server refuses for good, such as a wrong password: whoever meets it says so in one line and ends.
+
+What runs on Celery would try again for ever, as if the server were away.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from celery.utils.log import get_logger
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from shared.brokers import BROKERS
+from shared.environment import load
+from shared.health import check_broker
+from shared.layout import PROJECT
+from shared.redis_client import redis_client
+from shared.redis_state import refuse_unsafe_servers
+from shared.settings import CelerySettings
+
+TIMEOUT = 1  # seconds, of each step
+
+logger = get_logger(__name__)
+
+
+def describe_refusal(variable: str, url: str, error: BaseException) -> str | None:
+    """Return a line that says what the server refuses for good, or ``None`` if waiting may help.
+
+    Args:
+        variable: which names the server.
+        url: of the server. If it did not answer, it is tried with TLS where the URL says without, and the reverse.
+        error: what its client raised.
+    """
+    parts = urlsplit(url)
+    causes = list(_causes(error))
+    problem = next(filter(None, (_find_refusal(parts.scheme, cause) for cause in causes)), None)
+    if problem is None and not any(isinstance(cause, ResponseError) for cause in causes):
+        problem = _find_wrong_scheme(url)
+    if problem is None:
+        return None
+    where = f"{parts.hostname}:{parts.port or BROKERS[parts.scheme].default_port}"
+    return f"{variable}: the server at {where} {problem} and start this process again"
+
+
+def refuse_refusing_servers(settings: CelerySettings) -> None:
+    """Ask the broker of the current app and every Redis server. One that is away may come back.
+
+    Raises:
+        SystemExit: a server refuses for good what its URL says; one line for each names the variable.
+    """
+    lines: dict[str, str | None] = {}
+    try:
+        check_broker()
+    except Exception as error:  # whatever its client raises
+        variable = settings.broker_variable
+        lines[variable] = describe_refusal(variable, settings.broker_url, error)
+    for variable, url in settings.redis_servers.items():
+        try:
+            with redis_client(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT) as client:
+                _use(client)
+        except Exception as error:
+            lines[variable] = lines.get(variable) or describe_refusal(variable, url, error)
+    if refusals := [f"error: {line}" for line in lines.values() if line]:
+        raise SystemExit("\n".join(refusals))
+
+
+def log_unfit_servers() -> bool:
+    """Log what is wrong with the servers of this project, and return whether all could be asked.
+
+    Raises:
+        SystemExit: a server refuses for good what its URL says, or, outside development, may lose tasks.
+    """
+    settings = load(CelerySettings)
+    try:
+        refuse_refusing_servers(settings)
+        lines = refuse_unsafe_servers(settings)
+    except SystemExit as refused:
+        for line in str(refused).splitlines():
+            logger.critical(line.removeprefix("error: "))
+        raise SystemExit(1) from None
+    except RedisError as error:
+        logger.warning("whether the servers may lose tasks cannot be seen yet: %s", error)
+        return False
+    for line in lines:
+        logger.warning(line)
+    return True
+
+
+def _use(client: Redis) -> None:
+    """Do what results need, as a user may be allowed to connect and nothing else."""
+    with client.pipeline() as pipeline:
+        pipeline.set(f"{PROJECT}:rights", "", ex=1)
+        pipeline.get(f"{PROJECT}:rights")
+        pipeline.publish(f"{PROJECT}:rights", "")
+        pipeline.execute()
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _find_refusal(scheme: str, error: BaseException) -> str | None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = error.verify_message.rstrip(".")
+        return f"shows a certificate that is not trusted ({reason}); correct the variable or TLS_CA_FILE"
+    refused = BROKERS[scheme].refusal(error)
+    return f"refuses {refused}; correct the variable" if refused else None
+
+
+def _find_wrong_scheme(url: str) -> str | None:
+    """Return what is wrong if the server speaks TLS and the URL does not, or the reverse.
+
+    Either looks like a server that is away, or that hangs.
+    """
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or BROKERS[parts.scheme].default_port)
+    encrypted = f"{parts.scheme}s"
+    with suppress(OSError), socket.create_connection(address, TIMEOUT) as connection:
+        if encrypted in BROKERS:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(connection):
+                return f"speaks TLS; begin the URL with {encrypted}://"
+        connection.sendall(b"PING\r\n\r\n")
+        # Where TLS is spoken, the answer is an alert, which begins with the byte 21, or none.
+        if (answer := connection.recv(1)) and chr(answer[0]).isprintable():
+            return f"speaks no TLS; begin the URL with {parts.scheme.removesuffix('s')}://"
+    return None
