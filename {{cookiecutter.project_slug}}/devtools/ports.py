@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import socket
 import tempfile
 from functools import cache
@@ -63,7 +64,8 @@ def settle_ports(environment: dict[str, str], *, keep_usual: bool) -> dict[str, 
     """
     ports = {}
     for name, usual in environment.items():
-        if name.endswith("_PORT") and usual.isdigit():
+        # Another value, perhaps of a variable that is none of ours, is for whoever reads it to refuse.
+        if name.endswith("_PORT") and re.fullmatch("[1-9][0-9]{0,4}", usual) and int(usual) < 2**16:
             if keep_usual and is_free(int(usual)):
                 ports[name] = usual
             else:

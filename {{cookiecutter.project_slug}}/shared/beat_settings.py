@@ -3,6 +3,8 @@
 ``shared.settings`` imports this module inside of functions only, because this one needs it first.
 """
 
+import re
+
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
@@ -19,7 +21,7 @@ class BeatSettings(BaseSettings):
     celery_beat_queue: str = "{queue}.beat"
     celery_beat_scheduler: str = ""  # a class, as in module.ClassName; empty: this project's choice
     celery_beat_loglevel: Loglevel = "info"
-    schedule_tick_seconds: float = Field(default=30, gt=0, le=LONGEST_TIME)
+    schedule_tick_seconds: float = Field(default=30, ge=0.1, le=LONGEST_TIME)
 
     @field_validator("celery_beat_queue")
     @classmethod
@@ -29,6 +31,15 @@ class BeatSettings(BaseSettings):
                 f"{name!r} would be shared by workers that cannot run each other's tasks: write "
                 "'{queue}' where the worker's queue belongs, as in '{queue}.beat'"
             )
+        if not re.fullmatch(r"[\w.:-]+", name.replace("{queue}", "queue"), re.ASCII):
+            raise ValueError(f"{name!r} is no name of a queue: use letters, digits and .:-_")
+        return name
+
+    @field_validator("celery_beat_scheduler")
+    @classmethod
+    def _check_scheduler(cls, name: str) -> str:
+        if name and not re.fullmatch(r"\w+(\.\w+)*(:\w+)?", name):
+            raise ValueError(f"{name!r} is no class: write module.ClassName")
         return name
 
     def beat_queue(self, queue: str) -> str:

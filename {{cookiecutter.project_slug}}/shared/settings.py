@@ -1,13 +1,11 @@
 """What the environment decides about Celery, as one typed object."""
 
+import os
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AliasChoices,
     Field,
-    NonNegativeInt,
-    PositiveInt,
     ValidationInfo,
     create_model,
     field_validator,
@@ -28,6 +26,7 @@ LONGEST_TIME = 10**9  # seconds, some thirty years: servers refuse much longer o
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_TIME)]
 WholeSeconds = Annotated[int, Field(gt=0, le=LONGEST_TIME)]
+Count = Annotated[int, Field(gt=0, le=10**9)]  # what Redis and C can hold
 
 # Read by the launchers in shared/commands for one queue, before the variable without the queue's name.
 PER_QUEUE = ("CELERY_WORKER_CONCURRENCY", "CELERY_WORKER_POOL", "CELERY_WORKER_PREFETCH_MULTIPLIER")
@@ -40,11 +39,11 @@ class CelerySettings(DeploymentSettings):
     celery_broker_url: str = ""
     celery_result_backend: str = ""
     celery_task_default_queue: str = ""
-    celery_worker_concurrency: PositiveInt | Literal["auto"] = "auto"
+    celery_worker_concurrency: Count | Literal["auto"] = "auto"
     celery_worker_pool: Pool = "prefork"
-    celery_worker_prefetch_multiplier: PositiveInt = 1
-    celery_worker_max_tasks_per_child: PositiveInt = 1000
-    celery_worker_max_memory_per_child: PositiveInt = 400_000  # KiB
+    celery_worker_prefetch_multiplier: Count = 1
+    celery_worker_max_tasks_per_child: Count = 1000
+    celery_worker_max_memory_per_child: Count = 400_000  # KiB
     celery_worker_soft_shutdown_timeout: Seconds = 20
     celery_worker_loglevel: Loglevel = "info"
     celery_task_soft_time_limit: WholeSeconds = 540
@@ -53,9 +52,9 @@ class CelerySettings(DeploymentSettings):
     celery_broker_lease: Seconds = 10  # 0: kombu's own transport, see shared/leases.py
     celery_broker_visibility_timeout: WholeSeconds = 3600
     celery_result_expires: WholeSeconds = 86_400
-    celery_queue_limit: NonNegativeInt = 100_000  # tasks that may wait in a queue; 0: no limit
-    celery_message_size_limit: PositiveInt = 262_144  # bytes
-    dead_letters_limit: PositiveInt = 10_000
+    celery_queue_limit: Count | Literal[0] = 100_000  # tasks that may wait in a queue; 0: no limit
+    celery_message_size_limit: Count = 262_144  # bytes
+    dead_letters_limit: Count = 10_000
 
     @field_validator("redis_url", "celery_broker_url", "celery_result_backend")
     @classmethod
@@ -147,8 +146,10 @@ def worker_settings(queue: Queue) -> CelerySettings:
     fields: dict[str, Any] = {}
     for name in PER_QUEUE:
         inherited = CelerySettings.model_fields[name.lower()]
-        aliases = AliasChoices(f"{name}_{queue.identifier.upper()}", name)
-        fields[name.lower()] = (inherited.annotation, Field(inherited.default, validation_alias=aliases))
+        own = f"{name}_{queue.identifier.upper()}"
+        # Not a choice of aliases: what is wrong would be said of the first.
+        alias = own if os.environ.get(own) else name
+        fields[name.lower()] = (inherited.annotation, Field(inherited.default, validation_alias=alias))
     return load(create_model("WorkerSettings", __base__=CelerySettings, **fields))
 
 

@@ -55,7 +55,12 @@ def find_redis_url_problem(url: str) -> str | None:
 
 
 def find_database_url_problem(url: str) -> str | None:
-    """Return what is wrong with the URL of a database, as far as it names a server; ``None``: nothing."""
-    if "://" not in url or url.startswith("sqlite:"):
-        return None
+    """Return what is wrong with the URL of a database, and what would be right; ``None``: nothing."""
+    if not re.match("(postgres|postgresql|sqlite)://", url):
+        return "is not a database URL: use postgres://... or sqlite:///file"
+    if not url.isprintable() or "%00" in url:
+        return "holds a character that cannot be printed"
+    if url.startswith("sqlite:"):
+        is_file = re.fullmatch("sqlite://(/.*|:memory:)?", url)
+        return None if is_file else "names a server, and SQLite is a file: use sqlite:///file"
     return find_url_problem(url, needs_host=False)  # PostgreSQL's local socket needs none

@@ -55,10 +55,11 @@ def test_development_needs_no_login(broker: Stack) -> None:
 
 
 REQUIRED = "FLOWER_BASIC_AUTH: is required outside development: set it to name:password"
+NO_LOGIN = "FLOWER_BASIC_AUTH: is no login: set it to name:password; commas separate several"
 PLACEHOLDER = "FLOWER_BASIC_AUTH: still holds CHANGE_ME: put the real value there"
 
 
-@pytest.mark.parametrize(("login", "message"), [("", REQUIRED), ("admin", REQUIRED), ("admin:CHANGE_ME", PLACEHOLDER)])
+@pytest.mark.parametrize(("login", "message"), [("", REQUIRED), ("admin", NO_LOGIN), ("admin:CHANGE_ME", PLACEHOLDER)])
 def test_does_not_start_without_a_login_outside_development(login: str, message: str) -> None:
     environment = with_own_python({"ENVIRONMENT": "production", "FLOWER_BASIC_AUTH": login})
     command = ["python", "-m", "shared.commands.flower"]

@@ -93,6 +93,14 @@ def test_taken_port_is_said_and_another_one_chosen(capsys: pytest.CaptureFixture
         other.listen()
         taken, free = str(other.getsockname()[1]), str(free_port())
         ports = settle_ports({"ONE_PORT": taken, "TWO_PORT": free, "PORTABLE": "1"}, keep_usual=True)
+    odd = {
+        "ONE_PORT": "99999",
+        "TWO_PORT": "\u00b2",
+        "THREE_PORT": "9" * 5000,
+        "FOUR_PORT": "tcp://1",
+        "FIVE_PORT": "0",
+    }
+    assert settle_ports(odd, keep_usual=True) == {}
     assert ports["ONE_PORT"] not in (taken, free)
     assert ports == {"ONE_PORT": ports["ONE_PORT"], "TWO_PORT": free}
     assert capsys.readouterr().out == f"port {taken} is taken: ONE_PORT is {ports['ONE_PORT']} this time\n"

@@ -1,7 +1,9 @@
 """The environment becomes settings, and settings become one Celery configuration for all."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 
 import pytest
 from celery.app.defaults import NAMESPACES, flatten
@@ -10,13 +12,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic_settings import BaseSettings
 
+import shared
+from shared import commands
 from shared.celery_settings import broker_configuration, celery_configuration
 from shared.environment import load, unread_variables
-from shared.heartbeat import HeartbeatSettings
 from shared.layout import PROJECT, QUEUES, SERVICES
 from shared.settings import CelerySettings, all_queues, known_variables, worker_settings
-from shared.tls import TLSSettings
 from tests.conftest import sender_for, service_apps
+from tests.test_consistency import settings_classes
 
 # Celery reads this without listing it.
 UNLISTED = {"redis_backend_health_check_interval"}
@@ -85,35 +88,66 @@ def test_bad_value_stops_the_process_and_is_named(
 
 
 ODD_NUMBERS = ["nan", "inf", "-inf", "-1", "0", "1e308", "1e400", "1_000", "\u0663", "0x10", " 5 ", "5\n", "9" * 5000]
-FIELDS = [(kind, name) for kind in (CelerySettings, HeartbeatSettings, TLSSettings) for name in kind.model_fields]
+SECRET = "Canary"
+SHOWN = {"celery_beat_queue", "celery_beat_scheduler", "celery_task_default_queue", "redacted_names", "tls_ca_file"}
+
+
+def all_settings() -> Iterator[tuple[type[BaseSettings], str]]:
+    """Yield each settings class of the project with each of its fields."""
+    service_apps()
+    for module in [*iter_modules(shared.__path__, "shared."), *iter_modules(commands.__path__, "shared.commands.")]:
+        if not module.name.endswith("_app"):
+            import_module(module.name)
+    for kind in settings_classes():
+        if not kind.__module__.startswith("pydantic"):
+            yield from ((kind, name) for name in kind.model_fields)
+
+
+FIELDS = sorted(all_settings(), key=str)
+odd_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 odd_values = st.one_of(
-    st.sampled_from([*ODD_NUMBERS, "true", "None", "{queue}", "{", "a.b:c", "../x"]),
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
+    st.sampled_from([*ODD_NUMBERS, "true", "None", "{queue}", "{queue},x", "{", "a.b:c", "../x", ",", ":", "a:,b:c"]),
+    odd_text.map(lambda text: f"{SECRET}{text}"),
+    odd_text,
     st.integers().map(str),
     st.floats().map(str),
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.sampled_from(FIELDS), odd_values)
-@example((CelerySettings, "celery_result_expires"), "9" * 20)
-@example((CelerySettings, "celery_broker_lease"), "inf")
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=300)
+@given(st.sampled_from(FIELDS), odd_values, st.sampled_from(["development", "production"]))
+@example((CelerySettings, "celery_result_expires"), "9" * 20, "development")
+@example((CelerySettings, "celery_broker_lease"), "inf", "development")
+@example((CelerySettings, "dead_letters_limit"), "9" * 20, "development")
 def test_odd_value_is_used_or_refused_with_the_name_of_its_variable(
-    field: tuple[type[BaseSettings], str], value: str
+    field: tuple[type[BaseSettings], str], value: str, place: str
 ) -> None:
     kind, name = field
     with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ENVIRONMENT", place)
+        environment.setenv("REDIS_URL", "redis://:sesame@redis")
         environment.setenv(name.upper(), value)
         try:
             load(kind)
             configuration = celery_configuration(load(CelerySettings), SERVICES[0], "worker")
         except SystemExit as refused:
-            assert name.upper() in str(refused)
-            assert len(str(refused).splitlines()) == 1
+            said = str(refused)
+            assert name.upper() in said or "is required outside development" in said
+            assert len(said.splitlines()) == 1
+            assert name in SHOWN or SECRET[:4] not in said
             return
     assert 0 < configuration["result_failure_expires"] < 2**63 / 1000  # in milliseconds, Redis takes no more
     assert configuration["worker_soft_shutdown_timeout"] < float("inf")
     assert configuration["broker_transport_options"].get("lease", 0) < float("inf")
+
+
+@pytest.mark.parametrize(
+    "name", ["CELERY_WORKER_CONCURRENCY", f"CELERY_WORKER_CONCURRENCY_{QUEUES[-1].identifier.upper()}"]
+)
+def test_wrong_value_is_said_of_the_variable_that_holds_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "many")
+    with pytest.raises(SystemExit, match=f"^{name}: "):
+        worker_settings(QUEUES[-1])
 
 
 def test_visibility_timeout_must_exceed_the_time_limit_where_there_are_no_leases(

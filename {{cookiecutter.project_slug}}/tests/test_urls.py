@@ -14,6 +14,8 @@ from shared.environment import load
 from shared.layout import SERVICES
 from shared.redis_client import redis_client
 from shared.settings import CelerySettings
+from tests.conftest import service_apps
+from tests.test_consistency import settings_classes
 
 URLS = ("REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 SECRET = "Canary"  # in capital letters, unlike what the messages say of themselves
@@ -27,6 +29,13 @@ def read(settings: type[BaseSettings], **variables: str) -> Any:
         return load(settings)
 
 
+def check_message(name: str, said: str) -> None:
+    """Let it be one line that names the variable and shows no part of the password."""
+    assert said.startswith(f"{name}: ")
+    assert len(said.splitlines()) == 1
+    assert not any(SECRET[start : start + 3] in said for start in range(len(SECRET) - 2)), said
+
+
 def check_url(name: str, url: str) -> None:
     """Let ``url`` either be used or be refused in one line without a part of the password."""
     try:
@@ -34,10 +43,7 @@ def check_url(name: str, url: str) -> None:
         celery_configuration(settings, SERVICES[0])
         redis_client(settings.redis_url).close()
     except SystemExit as refused:
-        said = str(refused)
-        assert said.startswith(f"{name}: ")
-        assert len(said.splitlines()) == 1
-        assert not any(SECRET[start : start + 3] in said for start in range(len(SECRET) - 2)), said
+        check_message(name, str(refused))
 
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -51,6 +57,20 @@ def test_odd_url_is_used_or_refused_without_showing_the_password(name: str, odd:
     check_url(name, f"{scheme}://user:Can{odd}ary{end}@h/0")
     check_url(name, f"{scheme}://:{odd}Canary@h{end}")
     check_url(name, f"Canary{odd}{scheme}{end}")
+
+
+@given(odd, odd, st.sampled_from(["", "sqlite", "postgres", "postgresql", "mysql"]))
+@example("@ss:w/rd#%$x", "/db", "postgres")
+@example("", "/db\n", "sqlite")
+def test_odd_url_of_a_database_is_used_or_refused_without_showing_the_password(odd: str, end: str, scheme: str) -> None:
+    service_apps()
+    for kind in settings_classes():
+        if "database_url" in kind.model_fields:
+            for url in (f"{scheme}://user:Can{odd}ary@h{end}", f"{scheme}://Canary{odd}@h{end}", f"Canary{odd}{end}"):
+                try:
+                    read(kind, DATABASE_URL=url)
+                except SystemExit as refused:
+                    check_message("DATABASE_URL", str(refused))
 
 
 @given(st.sampled_from(URLS), text, text, st.sampled_from(["127.0.0.1", "[::1]:6380", "redis.example:1"]))

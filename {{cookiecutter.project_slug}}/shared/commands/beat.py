@@ -1,5 +1,8 @@
 """Start beat, which sends the schedule's tasks: ``python -m shared.commands.beat``."""
 
+import re
+from importlib.util import find_spec
+
 from shared.beat_settings import BeatSettings
 from shared.commands import run_celery
 from shared.environment import load
@@ -12,7 +15,11 @@ def beat_arguments() -> list[str]:
     Raises:
         SystemExit: a variable has a bad value.
     """
-    return ["-A", SERVICES[0].celery_app, "beat", "--loglevel", load(BeatSettings).celery_beat_loglevel]
+    settings = load(BeatSettings)
+    module = re.split("[.:]", settings.celery_beat_scheduler)[0]
+    if re.search("[.:]", settings.celery_beat_scheduler) and find_spec(module) is None:
+        raise SystemExit(f"CELERY_BEAT_SCHEDULER: there is no module {module!r}: install it, or correct the variable")
+    return ["-A", SERVICES[0].celery_app, "beat", "--loglevel", settings.celery_beat_loglevel]
 
 
 if __name__ == "__main__":

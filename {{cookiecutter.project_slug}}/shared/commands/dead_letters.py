@@ -31,6 +31,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; --help tells more\n")
 
 
+def count(text: str) -> int:
+    """Return the number above 0 that ``text`` holds; raise ``ValueError`` if it holds none."""
+    if not 0 < (number := int(text)) <= sys.maxsize - 1:
+        raise ValueError(text)
+    return number
+
+
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Return what the command line asks for; a wrong one ends the process with one line and status 2."""
     filters = Parser(add_help=False)
@@ -43,7 +50,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="dead-letters", description="What failed for good, and is kept.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     listing = commands.add_parser("list", parents=[filters], help="one line for each letter (the default)")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many, the newest first (default: 50)")
+    listing.add_argument("--limit", type=count, default=50, help="at most so many, the newest first (default: 50)")
     commands.add_parser("show", help="everything about one letter").add_argument("id", metavar="ID")
     commands.add_parser("replay", parents=[chosen], help="send tasks again, to their queues")
     commands.add_parser("drop", parents=[chosen], help="throw letters away")

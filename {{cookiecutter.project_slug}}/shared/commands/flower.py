@@ -1,7 +1,9 @@
 """Start Flower, the web page that shows workers and tasks: ``python -m shared.commands.flower``."""
 
+import re
+
 from celery import Celery
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from shared.celery_settings import configure_celery_app
 from shared.commands import run_celery
@@ -15,14 +17,16 @@ class FlowerSettings(DeploymentSettings):
     """What the environment decides about Flower. Flower reads its other options, ``FLOWER_*``, by itself."""
 
     flower_address: str = "127.0.0.1"
-    flower_port: PositiveInt = 5555
+    flower_port: int = Field(default=5555, gt=0, lt=2**16)
     flower_basic_auth: str = ""  # name:password, several separated by commas
 
     @model_validator(mode="after")
     def _check_login(self) -> "FlowerSettings":
         # Without a login anybody who reaches the page reads the arguments of every task.
-        if not self.is_development and ":" not in self.flower_basic_auth:
+        if not self.is_development and not self.flower_basic_auth:
             raise ValueError("FLOWER_BASIC_AUTH: is required outside development: set it to name:password")
+        if self.flower_basic_auth and not re.fullmatch("[^:,]+:[^,]+(,[^:,]+:[^,]+)*", self.flower_basic_auth):
+            raise ValueError("FLOWER_BASIC_AUTH: is no login: set it to name:password; commas separate several")
         return self
 
 

@@ -16,6 +16,7 @@ ENVIRONMENT_ERRORS = [
     ({"ENVIRONMENT": "production"}, "DJANGO_SECRET_KEY: is required outside development"),
     ({"ENVIRONMENT": "production", "DJANGO_SECRET_KEY": "CHANGE_ME"}, "DJANGO_SECRET_KEY: still holds CHANGE_ME"),
     ({"DATABASE_URL": "mysterydb://x"}, "DATABASE_URL: is not a database URL"),
+    ({"DATABASE_URL": "sqlite://h/db"}, "DATABASE_URL: names a server, and SQLite is a file: use sqlite:///file"),
     ({"DATABASE_URL": "postgres://shop:pa/ss@h/shop"}, "DATABASE_URL: holds '@', '/' or '?' in name or password: "),
 ]
 

@@ -31,7 +31,7 @@ def test_url_chooses_the_driver(url: str, name: str) -> None:
     assert database_url(url).render_as_string(hide_password=False) == name
 
 
-@pytest.mark.parametrize("url", ["mysterydb://x", "nonsense"])
+@pytest.mark.parametrize("url", ["mysterydb://x", "mysql://h/x", "postgres:x", "nonsense"])
 def test_url_of_nothing_known_is_refused_in_one_line(url: str) -> None:
     done = python("-m", "app.create_tables", url=url)
     assert done.returncode == 1
