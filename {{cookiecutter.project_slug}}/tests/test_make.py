@@ -1,6 +1,7 @@
 """Make targets and the small tools behind them: each says in one line what is missing."""
 
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -68,6 +69,31 @@ def test_settings_that_an_editor_saved_so_that_nobody_reads_them_are_refused(enc
     assert done.returncode != 0
     assert done.stdout.startswith("error: .env begins with a byte order mark or is no UTF-8: save it as UTF-8 without")
     assert len(done.stdout.splitlines()) == 1
+
+
+UNREAD = "is not NAME=VALUE, with quotes around a value that holds a space or a quote: uv would read neither this line"
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("A=1\nREDIS_URL=redis://:pa$ss@h/0\n", "line 2: a dollar sign begins the name of a variable: write %24"),
+        ("A=1\nHOSTS=a, b\nB=1\n", f"line 2: {UNREAD}"),
+        ("A=1\nB=2\nsesame\n", f"line 3: {UNREAD}"),
+        ("A=1\nB='sesame\n", f"line 2: {UNREAD}"),
+    ],
+)
+def test_line_that_is_read_otherwise_than_it_looks_is_named(lines: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(lines)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    uv = f"UV={shutil.which('uv') or ROOT / '.tools/bin/uv'}"
+    command = ["make", "--no-print-directory", "--file", str(ROOT / "Makefile"), uv, "--old-file=.venv"]
+    done = subprocess.run([*command, ".venv/env-is-read"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stdout.startswith(f"error: .env, {problem}"), done
+    assert len(done.stdout.splitlines()) == 1
+    assert "sesame" not in done.stdout + done.stderr
 
 
 def test_missing_broker_is_said_in_one_line(tmp_path: Path) -> None:
