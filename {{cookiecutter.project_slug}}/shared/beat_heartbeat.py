@@ -16,12 +16,12 @@ def watch_beat(sender: Any, **_: Any) -> None:
     """
     # Only beat needs what this imports.
     from shared.heartbeat import GOOD_FOR, INTERVAL, WORKING, heartbeat, report_waiting
-    from shared.refusals import log_unfit_servers
-
-    log_unfit_servers()
+    from shared.server_watch import ServerWatch
 
     scheduler = sender.scheduler
-    tick = scheduler.tick
+    tick, close = scheduler.tick, scheduler.close
+    statuses: list[int] = []
+    ServerWatch().begin(statuses.append)
     ticks = Event()
 
     def wait_for_ticks() -> None:
@@ -34,10 +34,17 @@ def watch_beat(sender: Any, **_: Any) -> None:
     def watched_tick(*args: Any, **options: Any) -> Any:
         ticks.set()
         waiting.join()
+        if statuses:
+            raise SystemExit
         pause = tick(*args, **options)
         heartbeat().write(getattr(scheduler, "doing", WORKING), (pause or 0) + GOOD_FOR)
         return pause
 
-    scheduler.tick = watched_tick
+    def watched_close() -> None:
+        close()
+        if statuses:  # Celery's loop ends in status 0, whatever ended it
+            raise SystemExit(statuses[0])
+
+    scheduler.tick, scheduler.close = watched_tick, watched_close
     report_waiting(scheduler.connection)
     waiting.start()

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import wait
-from contextlib import suppress
 from typing import Any
 
 from celery import current_app
-from redis.exceptions import RedisError
 
 from shared.deadline import sender_pool
 from shared.environment import load
@@ -51,17 +49,15 @@ def failing(checks: dict[str, Check], deadline: float = CHECK_DEADLINE) -> dict[
 
 
 def check_servers() -> None:
-    """Ask Redis and Valkey servers about themselves, outside development.
+    """Ask Redis and Valkey servers about themselves. In development, they need only be there.
 
     Raises:
-        RuntimeError: one of them may lose tasks.
+        RuntimeError: one of them may lose tasks, or is away and neither the broker nor the result backend.
     """
     settings = load(CelerySettings)
-    if settings.is_development:
-        return
-    with suppress(RedisError):  # the other checks say that it cannot be reached
-        if problems := [problem.text for problem in check_redis_servers(settings) if problem.is_serious]:
-            raise RuntimeError("; ".join(problems))
+    problems = [problem for problem in check_redis_servers(settings) if problem.is_serious]
+    if wrong := [problem.text for problem in problems if problem.is_away or not settings.is_development]:
+        raise RuntimeError("; ".join(wrong))
 
 
 CONNECTION_CHECKS: dict[str, Check] = {"broker": check_broker, "result backend": check_result_backend}

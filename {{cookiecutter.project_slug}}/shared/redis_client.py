@@ -11,6 +11,7 @@ from shared.redis_connection import connection_class
 from shared.settings import CelerySettings
 from shared.tls import redis_tls
 
+NO_RETRY = Retry(NoBackoff(), 0)
 # A connection may have been closed since it was last used, so one more attempt, at once.
 ONE_MORE_ATTEMPT = Retry(NoBackoff(), 1)
 

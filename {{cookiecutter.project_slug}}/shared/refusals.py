@@ -7,23 +7,20 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
-from celery.utils.log import get_logger
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from shared.brokers import BROKERS
-from shared.environment import load
 from shared.health import check_broker
 from shared.layout import PROJECT
-from shared.redis_client import redis_client
-from shared.redis_state import refuse_unsafe_servers
+from shared.redis_client import NO_RETRY, redis_client
 from shared.settings import CelerySettings
+from shared.urls import name_server
 
 TIMEOUT = 1  # seconds, of each step
-
-logger = get_logger(__name__)
 
 
 def describe_refusal(variable: str, url: str, error: BaseException) -> str | None:
@@ -41,8 +38,8 @@ def describe_refusal(variable: str, url: str, error: BaseException) -> str | Non
         problem = _find_wrong_scheme(url)
     if problem is None:
         return None
-    where = f"{parts.hostname}:{parts.port or BROKERS[parts.scheme].default_port}"
-    return f"{variable}: the server at {where} {problem} and start this process again"
+    server = name_server(variable, url, BROKERS[parts.scheme].default_port)
+    return f"{server} {problem} and start this process again"
 
 
 def refuse_refusing_servers(settings: CelerySettings) -> None:
@@ -57,36 +54,15 @@ def refuse_refusing_servers(settings: CelerySettings) -> None:
     except Exception as error:  # whatever its client raises
         variable = settings.broker_variable
         lines[variable] = describe_refusal(variable, settings.broker_url, error)
+    options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": NO_RETRY}
     for variable, url in settings.redis_servers.items():
         try:
-            with redis_client(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT) as client:
+            with redis_client(url, **options) as client:
                 _use(client)
         except Exception as error:
             lines[variable] = lines.get(variable) or describe_refusal(variable, url, error)
     if refusals := [f"error: {line}" for line in lines.values() if line]:
         raise SystemExit("\n".join(refusals))
-
-
-def log_unfit_servers() -> bool:
-    """Log what is wrong with the servers of this project, and return whether all could be asked.
-
-    Raises:
-        SystemExit: a server refuses for good what its URL says, or, outside development, may lose tasks.
-    """
-    settings = load(CelerySettings)
-    try:
-        refuse_refusing_servers(settings)
-        lines = refuse_unsafe_servers(settings)
-    except SystemExit as refused:
-        for line in str(refused).splitlines():
-            logger.critical(line.removeprefix("error: "))
-        raise SystemExit(1) from None
-    except RedisError as error:
-        logger.warning("whether the servers may lose tasks cannot be seen yet: %s", error)
-        return False
-    for line in lines:
-        logger.warning(line)
-    return True
 
 
 def _use(client: Redis) -> None:

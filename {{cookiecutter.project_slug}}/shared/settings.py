@@ -123,6 +123,11 @@ class CelerySettings(DeploymentSettings):
         return self.celery_result_backend or self.redis_url
 
     @property
+    def result_backend_variable(self) -> str:
+        """The variable that names the result backend."""
+        return "CELERY_RESULT_BACKEND" if self.celery_result_backend else "REDIS_URL"
+
+    @property
     def redis_servers(self) -> dict[str, str]:
         """The URL of each Redis or Valkey server that this project uses, by the first variable that names it."""
         found: dict[str, str] = {}

@@ -13,6 +13,12 @@ ENCODE = (
 REDIS_SCHEMES = ("redis", "rediss")
 
 
+def name_server(variable: str, url: str, default_port: int) -> str:
+    """Return how a message calls the server at ``url``: by ``variable``, which names it, and its address."""
+    parts = urlsplit(url)
+    return f"{variable}: the server at {parts.hostname}:{parts.port or default_port}"
+
+
 def find_url_problem(url: str, *, needs_host: bool = True) -> str | None:
     """Return what is wrong with the URL of any server, and what would be right; ``None``: nothing."""
     if "://" not in url:

@@ -1,11 +1,13 @@
 """The part of a worker that takes messages: what it cannot take becomes a dead letter, and the worker goes on."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import Celery
 from celery.signals import celeryd_after_setup
 from celery.utils.log import get_logger
+from celery.worker import state
 from celery.worker.state import active_requests
 from kombu import Connection
 from kombu.message import Message
@@ -19,8 +21,8 @@ from shared.leases import give_back_all_but
 from shared.long_tasks import refuse_long_tasks
 from shared.messages import decode
 from shared.redis_transport import keep_running_tasks
-from shared.refusals import log_unfit_servers
 from shared.runnable import refuse_unrunnable_tasks
+from shared.server_watch import ServerWatch
 from shared.settings import CelerySettings
 from shared.worker_children import ChildrenStep, prepare_children
 from shared.worker_memory import prepare_memory
@@ -36,13 +38,13 @@ class Consumer(WaitingConsumer):
 
     amqheartbeat: float
     connection_errors: Any
-    _servers_are_checked = False
     hub: Any
     task_consumer: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._heartbeat = self.amqheartbeat
+        self._watches_servers = False
         if self.hub is None:
             # With gevent, each turn of Celery's loop would wait up to a tenth of a second for heartbeats on the
             # connection on which events go out. That one does without them.
@@ -55,18 +57,20 @@ class Consumer(WaitingConsumer):
     def connect(self) -> Connection:
         """Connect, and declare the queues of other workers, too: delayed tasks are bound to them all."""
         connection = super().connect()
-        self._check_servers()
+        self._watch_servers()
         for queue in self.app.conf.task_queues:
             queue.bind(connection.default_channel).declare()
         return connection
 
-    def _check_servers(self) -> None:
-        """Look once at the servers of this project, now that the broker is there.
+    def _watch_servers(self) -> None:
+        """Look at the servers of this project, once the broker is there.
 
         Raises:
             SystemExit: one refuses what its URL says, or, outside development, may lose tasks.
         """
-        self._servers_are_checked = self._servers_are_checked or log_unfit_servers()
+        if not self._watches_servers:
+            ServerWatch().begin(partial(setattr, state, "should_stop"))
+            self._watches_servers = True
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Give up a lost connection, but not the tasks that run."""

@@ -1,18 +1,25 @@
 """Servers that may lose tasks: refused outside development, warned of in it, with the setting that is to be changed."""
 
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from honcho.environ import parse
 from redis import Redis
 
+from devtools.ports import free_port
 from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack
 from shared.environment import PLACEHOLDER
 from shared.health import check_servers
 from shared.layout import queue_names
 from shared.redis_client import redis_client
-from shared.redis_state import check_redis_servers, find_problems, refuse_unsafe_servers
+from shared.redis_state import TIMEOUT, Problem, check_redis_servers, find_problems, refuse_unsafe_servers
 from shared.settings import CelerySettings
 
 PASSWORD = "sesame"
@@ -35,6 +42,7 @@ def server(url: str) -> Iterator[Redis]:
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("maxmemory", 0)
         client.config_set("appendonly", "yes")
+        client.config_set("save", "")
         client.replicaof("NO", "ONE")
 
 
@@ -51,7 +59,7 @@ def said(url: str) -> list[str]:
     [
         ("maxmemory-policy", "allkeys-lru", "may throw tasks away when its memory is full: set "),
         ("maxmemory-policy", "volatile-ttl", "may throw tasks away when its memory is full: set "),
-        ("appendonly", "no", "forgets what was sent since its last snapshot when it restarts: set appendonly to yes"),
+        ("appendonly", "no", "writes nothing to disk, so it loses what it holds when it restarts: set "),
         ("maxmemory", "1mb", "has "),
         ("replicaof", "127.0.0.1 1", "is a replica, which takes no tasks: write the "),
     ],
@@ -73,7 +81,7 @@ def test_server_that_evicts_is_refused_outside_development_only(
 ) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
     [warned] = refuse_unsafe_servers(CelerySettings(redis_url=url))
-    assert "allkeys-lru" in warned
+    assert "allkeys-lru" in warned.text
     monkeypatch.setenv("REDIS_URL", url)
     check_servers()
     monkeypatch.setenv("ENVIRONMENT", "production")
@@ -85,17 +93,45 @@ def test_server_that_evicts_is_refused_outside_development_only(
     check_servers()
 
 
+def production() -> dict[str, str]:
+    settings = parse((ROOT / "envs/prod.env").read_text())
+    return {name: value.replace(PLACEHOLDER, "a" * 50) for name, value in settings.items()}
+
+
 def test_worker_does_not_start_on_a_server_that_evicts(server: Redis, url: str, broker: Stack) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
-    settings = parse((ROOT / "envs/prod.env").read_text())
-    production = {name: value.replace(PLACEHOLDER, "a" * 50) for name, value in settings.items()}
     urls = {"REDIS_URL": url, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url}
-    broker.start("evicted", f"python -m shared.commands.worker {queue_names()[0]}", {**production, **urls})
+    broker.start("evicted", f"python -m shared.commands.worker {queue_names()[0]}", {**production(), **urls})
     assert broker.wait("evicted", 30) == 1
     log = broker.log("evicted").read_text()
     assert log.count("may throw tasks away when its memory is full: set maxmemory-policy to noeviction") == 1, log
     assert "Traceback" not in log
     assert " ready." not in log
+
+
+def wait_for_text(stack: Stack, name: str, text: str) -> None:
+    deadline = time.monotonic() + 30
+    while text not in (log := stack.log(name).read_text()):
+        stack.check()
+        assert time.monotonic() < deadline, log
+        time.sleep(0.05)
+
+
+def test_worker_ends_when_a_server_that_was_away_comes_and_evicts(url: str, broker: Stack, tmp_path: Path) -> None:
+    port = free_port()
+    urls = {
+        "REDIS_URL": url,
+        "CELERY_BROKER_URL": url,
+        "CELERY_RESULT_BACKEND": f"redis://:{PASSWORD}@127.0.0.1:{port}",
+    }
+    broker.start("early", f"python -m shared.commands.worker {queue_names()[0]}", {**production(), **urls})
+    wait_for_text(broker, "early", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
+    with private_redis(tmp_path, port) as late:
+        with Redis.from_url(late) as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            client.config_set("requirepass", PASSWORD)
+        assert broker.wait("early", 30) == 1
+    assert " may throw tasks away when its memory is full: " in broker.log("early").read_text()
 
 
 def test_server_that_may_not_be_asked_is_named_with_the_variable_that_says_it_was_checked(
@@ -109,5 +145,84 @@ def test_server_that_may_not_be_asked_is_named_with_the_variable_that_says_it_wa
 
 def test_version_without_what_workers_need_is_named() -> None:
     [problem] = find_problems({"redis_version": "6.0.16"})
-    assert problem == ("is version 6.0.16: use Redis 6.2 or later, or Valkey", True)
+    assert problem == Problem("is version 6.0.16: use Redis 6.2 or later, or Valkey", is_serious=True)
     assert list(find_problems({"redis_version": "7.2.4", "valkey_version": "9.1.0"})) == []
+
+
+def test_what_a_server_keeps_decides_whether_it_is_refused(server: Redis, url: str) -> None:
+    def refuses(**urls: str) -> bool:
+        [problem] = check_redis_servers(CelerySettings(**urls))  # type: ignore[arg-type]
+        return problem.is_serious
+
+    server.config_set("appendonly", "no")
+    assert refuses(redis_url=url)
+    server.config_set("save", "3600 1")
+    assert not refuses(redis_url=url)
+    # A hosted server does not tell when it takes snapshots. Whether it has taken one, it does.
+    server.acl_setuser("hosted", enabled=True, passwords=[f"+{PASSWORD}"], keys=["*"], commands=["+@all", "-config"])
+    hosted = url.replace("://:", "://hosted:")
+    assert "has taken no snapshot since it started" in said(hosted)[0]
+    assert refuses(redis_url=hosted)
+    server.bgsave()
+    while server.info("persistence")["rdb_bgsave_in_progress"]:
+        time.sleep(0.01)
+    assert said(hosted) == ["forgets what was sent since its last snapshot when it restarts: set appendonly to yes"]
+
+
+def test_results_may_be_kept_in_memory_only(server: Redis, url: str, tmp_path: Path) -> None:
+    server.config_set("appendonly", "no")
+    with private_redis(tmp_path) as safe:
+        [problem] = check_redis_servers(CelerySettings(redis_url=safe, celery_result_backend=url))
+    assert problem.text.startswith("CELERY_RESULT_BACKEND: the server at ")
+    assert not problem.is_serious
+
+
+def test_databases_of_one_server_are_named_once(server: Redis, url: str) -> None:
+    server.config_set("maxmemory-policy", "allkeys-lru")
+    databases = {"celery_broker_url": url.replace("/0", "/1"), "celery_result_backend": url.replace("/0", "/2")}
+    [problem] = check_redis_servers(CelerySettings(redis_url=url, **databases))  # type: ignore[arg-type]
+    assert problem.text.startswith("REDIS_URL: ")
+
+
+@pytest.mark.parametrize(
+    ("problem", "cure", "looks"),
+    [
+        ("ConnectionError", "start it, or correct the variable", "1"),
+        ("AuthenticationError", "correct the variable and start this process again", "1"),
+        ("NoPermissionError", "correct the variable and start this process again", "0"),
+    ],
+)
+def test_server_that_nothing_else_asks_must_be_there(
+    problem: str, cure: str, looks: str, server: Redis, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = url.rpartition("@")[2]
+    server.acl_setuser("idle", enabled=True, passwords=[f"+{PASSWORD}"], commands=["-@all"])
+    third = {
+        "ConnectionError": f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0",
+        "AuthenticationError": f"redis://:wrong@{address}",
+        "NoPermissionError": f"redis://idle:{PASSWORD}@{address.replace('/0', '/3')}",
+    }[problem]
+    variables = {"REDIS_URL": third, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url}
+    for name, value in {**variables, "REDIS_SERVER_CHECKS": looks}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RuntimeError, match=rf"^REDIS_URL: the server at [\d.:]+: {problem}: "):
+        check_servers()
+    command = [sys.executable, "-m", "shared.commands.check_servers"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: REDIS_URL: the server at 127.0.0.1:")
+    assert line.endswith(cure)
+    assert PASSWORD not in line
+
+
+def test_servers_that_do_not_answer_are_waited_for_together() -> None:
+    with ExitStack() as listening:
+        sockets = [listening.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        names = ("redis_url", "celery_broker_url", "celery_result_backend")
+        urls = [f"redis://127.0.0.1:{each.getsockname()[1]}/0" for each in sockets]
+        began = time.monotonic()
+        problems = check_redis_servers(CelerySettings(**dict(zip(names, urls, strict=True))))  # type: ignore[arg-type]
+        assert time.monotonic() - began < 2 * TIMEOUT
+    assert [problem.is_serious for problem in problems] == [True, False, False]
+    assert all("TimeoutError" in problem.text for problem in problems)
