@@ -56,6 +56,7 @@ REMOVE_UNLESS = {
         "devtools/rabbitmq.py",
         "shared/rabbitmq_dead_letters.py",
         "shared/rabbitmq_publisher.py",
+        "shared/rabbitmq_state.py",
         "shared/rabbitmq_wire.py",
         "tests/test_rabbitmq.py",
         "tests/test_rabbitmq_dead_letters.py",

@@ -18,6 +18,7 @@ from shared import rabbitmq_publisher
 from shared.broker import Broker
 from shared.layout import PROJECT
 from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
+from shared.rabbitmq_state import WorkerQueue
 from shared.redis_broker import redis_broker, redis_delay, redis_redelivery, redis_refusal
 from shared.redis_publisher import publish, publish_async
 from shared.settings import CelerySettings, Role, all_queues
@@ -99,11 +100,9 @@ def rabbitmq_broker(settings: CelerySettings, role: Role) -> dict[str, Any]:
         options |= {"read_timeout": 1, "write_timeout": 1}
     # Quorum queues with a topic exchange: with a direct one, each task with an ETA takes up a slot of the worker.
     exchange = Exchange(PROJECT, type="topic")
-    arguments = queue_arguments()
+    kind, arguments = WorkerQueue if role == "worker" else TaskQueue, queue_arguments()
     return {
-        "task_queues": [
-            TaskQueue(name, exchange, routing_key=name, queue_arguments=arguments) for name in all_queues()
-        ],
+        "task_queues": [kind(name, exchange, routing_key=name, queue_arguments=arguments) for name in all_queues()],
         "task_default_exchange": PROJECT,
         "task_default_exchange_type": "topic",
         # An acknowledgement cannot follow over a new connection: stop the task rather than run it twice at once.

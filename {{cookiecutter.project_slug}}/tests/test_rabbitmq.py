@@ -18,6 +18,7 @@ from shared.brokers import queue_arguments
 from shared.celery_settings import broker_configuration
 from shared.contracts import PINGS
 from shared.layout import queue_names
+from shared.rabbitmq_state import version_problem
 from shared.settings import CelerySettings, all_queues
 from shared.worker_consumer import Consumer
 from tests.conftest import sender_for
@@ -53,6 +54,33 @@ def test_queues_are_quorum_queues_on_the_broker(stack: Stack) -> None:
             arguments = queue_arguments()
             assert arguments["x-queue-type"] == "quorum"
             assert channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+
+
+def test_worker_names_a_queue_of_another_kind(broker: Stack) -> None:
+    assert required_binary()
+    queue = queue_names()[0]
+    app = sender_for(broker.environment)
+    with app.connection_for_write() as connection:
+        channel: Any = connection.channel()
+        channel.queue_delete(queue)
+        channel.queue_declare(queue, durable=True, auto_delete=False)
+        broker.start("classic", f"python -m shared.commands.worker {queue}")
+        assert broker.wait("classic", 30) == 1
+        channel.queue_delete(queue)
+    log = broker.log("classic").read_text()
+    assert "error: CELERY_BROKER_URL: a queue is there already, but not as this project declares it (" in log
+    assert f"for queue '{queue}'" in log
+    assert "Traceback" not in log
+
+
+def test_version_that_is_not_tested_is_named(broker: Stack) -> None:
+    assert required_binary()
+    with sender_for(broker.environment).connection_for_write() as connection:
+        connection.connect()
+        properties: dict[str, Any] = connection.connection.server_properties  # type: ignore[attr-defined]
+    assert properties["product"] == "RabbitMQ"
+    assert version_problem(properties) is None
+    assert version_problem(properties | {"version": "3.9.29"}) == "the broker is RabbitMQ 3.9.29: use 3.10 or later"
 
 
 def test_messages_are_confirmed_and_senders_do_not_wait_for_ever() -> None:
