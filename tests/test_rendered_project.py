@@ -20,7 +20,7 @@ FURTHER_PROJECTS = {"django-database": OTHER_PYTHON, "one-shared-queue": PYTHON}
 # What they say is the same whatever the scheduler and the layout are.
 INDEPENDENT = (
     *("backpressure", "bench", "idempotency", "leases", "message_security", "publishing", "rabbitmq_publisher"),
-    *("redaction", "redis_state", "runnable", "signatures", "tls", "urls", "worker_start", "worker_stop"),
+    *("redaction", "redis_state", "refusals", "runnable", "signatures", "tls", "urls", "worker_start", "worker_stop"),
 )
 # What they say differs with the broker and the services, and not with the scheduler and the layout.
 OF_THE_BROKER = (

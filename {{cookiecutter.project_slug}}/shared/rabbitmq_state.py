@@ -45,5 +45,5 @@ class WorkerQueue(TaskQueue):
                     f"a queue is there already, but not as this project declares it ({error.reply_text}): let its old "
                     "workers empty it, delete it, and start this process again"
                 )
-        logger.critical("error: CELERY_BROKER_URL: %s", problem)
+        logger.critical("CELERY_BROKER_URL: %s", problem)
         raise SystemExit(1) from None

@@ -68,7 +68,7 @@ def test_worker_names_a_queue_of_another_kind(broker: Stack) -> None:
         assert broker.wait("classic", 30) == 1
         channel.queue_delete(queue)
     log = broker.log("classic").read_text()
-    assert "error: CELERY_BROKER_URL: a queue is there already, but not as this project declares it (" in log
+    assert "CELERY_BROKER_URL: a queue is there already, but not as this project declares it (" in log
     assert f"for queue '{queue}'" in log
     assert "Traceback" not in log
 
