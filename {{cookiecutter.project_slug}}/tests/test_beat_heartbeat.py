@@ -6,13 +6,11 @@ import signal
 import time
 from pathlib import Path
 
-from redis import Redis
-
 from devtools.ports import free_port
 from devtools.redis import private_redis
 from devtools.stack import Stack
 from tests.test_heartbeat import file_of, health, wait_for_health
-from tests.test_redis_state import wait_for_text
+from tests.test_redis_state import production, wait_for_text
 
 
 def test_beat_is_well_while_its_loop_turns(broker: Stack) -> None:
@@ -31,14 +29,17 @@ def test_beat_is_well_while_its_loop_turns(broker: Stack) -> None:
     broker.stop("turning")
 
 
-def test_beat_looks_at_a_server_that_was_away_when_it_started(broker: Stack, tmp_path: Path) -> None:
+def test_beat_ends_when_a_server_that_was_away_comes_and_evicts(broker: Stack, tmp_path: Path) -> None:
     port = free_port()
-    away = {"CELERY_RESULT_BACKEND": f"redis://127.0.0.1:{port}/0"}
-    broker.start("early-beat", "python -m shared.commands.beat", away)
-    wait_for_text(broker, "early-beat", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
-    with private_redis(tmp_path, port) as late:
-        with Redis.from_url(late) as client:
-            client.config_set("maxmemory-policy", "allkeys-lru")
-        wait_for_text(broker, "early-beat", "may throw tasks away")
-        broker.stop("early-beat")
-    assert broker.log("early-beat").read_text().count("cannot be seen yet") == 1
+    late = {"requirepass": "sesame", "maxmemory-policy": "allkeys-lru"}
+    with private_redis(tmp_path / "first", requirepass="sesame") as url:
+        url = url.replace("://", "://:sesame@")
+        urls = {"REDIS_URL": url, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": f"redis://:sesame@127.0.0.1:{port}"}
+        broker.start("early-beat", "python -m shared.commands.beat", {**production(), **urls})
+        wait_for_text(broker, "early-beat", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
+        with private_redis(tmp_path / "late", port, **late):
+            assert broker.wait("early-beat", 30) == 1
+    log = broker.log("early-beat").read_text()
+    assert log.count("cannot be seen yet") == 1
+    assert " may throw tasks away when its memory is full: " in log
+    assert "Traceback" not in log

@@ -28,9 +28,7 @@ PASSWORD = "sesame"
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that wants a password."""
-    with private_redis(tmp_path_factory.mktemp("redis")) as found:
-        with Redis.from_url(found) as client:
-            client.config_set("requirepass", PASSWORD)
+    with private_redis(tmp_path_factory.mktemp("redis"), requirepass=PASSWORD) as found:
         yield found.replace("://", f"://:{PASSWORD}@")
 
 
@@ -126,10 +124,7 @@ def test_worker_ends_when_a_server_that_was_away_comes_and_evicts(url: str, brok
     }
     broker.start("early", f"python -m shared.commands.worker {queue_names()[0]}", {**production(), **urls})
     wait_for_text(broker, "early", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
-    with private_redis(tmp_path, port) as late:
-        with Redis.from_url(late) as client:
-            client.config_set("maxmemory-policy", "allkeys-lru")
-            client.config_set("requirepass", PASSWORD)
+    with private_redis(tmp_path, port, **{"maxmemory-policy": "allkeys-lru", "requirepass": PASSWORD}):
         assert broker.wait("early", 30) == 1
     assert " may throw tasks away when its memory is full: " in broker.log("early").read_text()
 
