@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from celery.contrib.testing.manager import ManagerMixin
 
-PATIENCE = 60  # seconds for each part of a test; the slowest takes 20
+PATIENCE = 300  # seconds for each part of a test, as Celery's own runs have it; the slowest takes 150
 
 SERVERS: list[dict[str, str]] = json.loads(os.environ["SUITE_SERVERS"])
 OUTCOMES: dict[str, str] = {}
@@ -37,23 +37,46 @@ ManagerMixin.wait_until_idle = wait_until_idle
 
 
 def give_up(*_: Any) -> None:
-    """End a part of a test."""
-    raise TimeoutError(f"still waiting after {PATIENCE} s")
+    """End a part of a test. What pytest raises is no ``Exception``, which some of the tests would catch."""
+    pytest.fail(f"still waiting after {PATIENCE} s")
+
+
+def in_time() -> Generator[None, Any, Any]:
+    """Let a part of a test wait for so long, and no longer."""
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
-    """Stop the clock of a part that has ended."""
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    return (yield)
+def pytest_runtest_setup() -> Generator[None, Any, Any]:
+    """Bound it; the first starts a worker."""
+    return (yield from in_time())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, Any, Any]:
-    """Let a test wait for so long, and no longer."""
-    signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1)
-    return (yield)
+    """Bound it."""
+    return (yield from in_time())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, Any, Any]:
+    """Bound it; it waits for the worker."""
+    return (yield from in_time())
+
+
+@pytest.fixture(autouse=True)
+def worker(request: pytest.FixtureRequest) -> None:
+    """Start the worker that all tests share, even if it is only there because of the tests before.
+
+    A test that starts one by itself comes first, as stopping that one stops both.
+    """
+    if not hasattr(request.module, "start_worker"):
+        request.getfixturevalue("celery_session_worker")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -7,12 +7,14 @@ queue, called ``celery``, and results that are kept.
 from typing import Any
 
 import pytest
+from celery.contrib.testing import app as testing_app
 from celery.contrib.testing.worker import test_worker_starting
 from celery.loaders.app import AppLoader
 from shared import brokers, redis_broker
 from shared.celery_settings import celery_configuration
 from shared.environment import load
 from shared.layout import SERVICES
+from shared.project_app import ProjectApp
 from shared.settings import CelerySettings
 from shared.worker_consumer import prepare_worker
 from shared.worker_stop import StopStep
@@ -21,6 +23,9 @@ QUEUE = "celery"
 
 for module in (redis_broker, brokers):
     module.all_queues = lambda: [QUEUE]
+
+
+testing_app.Celery = ProjectApp
 
 
 class Loader(AppLoader):

@@ -12,11 +12,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from devtools.broker import private_broker
+from devtools.redis import private_redis
 from honcho.environ import parse
 
 HERE = Path(__file__).resolve().parent
@@ -29,20 +34,52 @@ def copy_tests(sources: Path, folder: Path, kind: str) -> None:
     for name in ("__init__.py", "canvas_helpers.py", "skip.py"):
         shutil.copy(sources / "t" / name, folder / "t")
     shutil.copytree(sources / "t" / "integration", folder / "t" / "integration")
+    (folder / "t" / "integration" / "test_backend.py").unlink()  # it needs a server of Azure
     shutil.copy(sources / "pyproject.toml", folder)
     if kind == "project":
         with (folder / "t" / "integration" / "conftest.py").open("a") as conftest:
             conftest.write("\n\n" + (HERE / "project_app.py").read_text())
 
 
-def servers(environment: dict[str, str]) -> dict[str, str]:
+@contextmanager
+def brokers(folder: Path, count: int) -> Iterator[list[str | None]]:
+    """Yield the URLs of as many brokers; ``None`` where Redis is the broker.
+
+    They are virtual hosts of one node: each of RabbitMQ's would take up seconds and hundreds of megabytes.
+    """
+    if find_spec("devtools.rabbitmq") is None:
+        yield [None] * count
+        return
+    rabbitmq = import_module("devtools.rabbitmq")
+    if (binary := rabbitmq.server_binary()) is None:
+        raise SystemExit("RabbitMQ is not installed here")
+    names = [f"suite-{number}" for number in range(count)]
+    rights = {"user": "guest", "configure": ".*", "write": ".*", "read": ".*"}
+    definitions = {
+        # https://www.rabbitmq.com/docs/passwords#this-is-the-algorithm: a salt of four bytes comes first.
+        "users": [
+            {
+                "name": "guest",
+                "password_hash": b64encode(bytes(4) + sha256(bytes(4) + b"guest").digest()).decode(),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": "administrator",
+            }
+        ],
+        "vhosts": [{"name": name} for name in ["/", *names]],
+        "permissions": [{"vhost": name, **rights} for name in ["/", *names]],
+    }
+    (file := folder / "definitions.json").write_text(json.dumps(definitions))
+    with rabbitmq.private_rabbitmq(folder / "rabbitmq", binary, settings=[f"load_definitions = {file}"]) as url:
+        yield [urlsplit(url)._replace(path=f"/{name}").geturl() for name in names]
+
+
+def variables(redis_url: str, broker_url: str | None) -> dict[str, str]:
     """Return the variables that tell the tests where a broker and a result backend are."""
-    redis_url = environment["REDIS_URL"]
     address = urlsplit(redis_url)
     return {
         "REDIS_URL": redis_url,
-        "CELERY_BROKER_URL": environment.get("CELERY_BROKER_URL", ""),
-        "TEST_BROKER": environment.get("CELERY_BROKER_URL") or redis_url,
+        "CELERY_BROKER_URL": broker_url or "",
+        "TEST_BROKER": broker_url or redis_url,
         "TEST_BACKEND": redis_url,
         "REDIS_HOST": str(address.hostname),
         "REDIS_PORT": str(address.port),
@@ -54,21 +91,30 @@ def main(sources: str, outcomes: str, kind: str, *tests: str) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="celery-suite-")))
         copy_tests(Path(sources), folder, kind)
-        found = []
-        for number in range(min(PROCESSES, len(tests) or PROCESSES)):
-            (data := folder / str(number)).mkdir()
-            found.append(stack.enter_context(private_broker({}, data)))
+        broker_urls = stack.enter_context(brokers(folder, min(PROCESSES, len(tests) or PROCESSES)))
+        redis_urls = [stack.enter_context(private_redis(folder / str(each))) for each in range(len(broker_urls))]
         defaults = parse(Path("envs", "dev.env").read_text())
         environment = {
             **{name: value for name, value in {**defaults, **os.environ}.items() if not name.startswith("CELERY_")},
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join([str(HERE), str(folder), str(Path.cwd())]),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "SUITE_SERVERS": json.dumps([servers(each) for each in found]),
+            "WORKER_LOGLEVEL": "INFO",  # as in Celery's own runs: some tests read the log
+            "SUITE_SERVERS": json.dumps(list(map(variables, redis_urls, broker_urls))),
             "SUITE_OUTCOMES": outcomes,
         }
         plugins = [word for name in ("celery.contrib.pytest", "xdist", "plugin") for word in ("-p", name)]
-        command = [sys.executable, "-m", "pytest", *plugins, "-p", "no:cacheprovider", "-o", "addopts=", "-q"]
-        options = ["--numprocesses", str(len(found)), "--dist", "load", "--tb=short", "--durations=15"]
+        command = [sys.executable, "-m", "pytest", *plugins, "-p", "no:cacheprovider", "-o", "addopts=", "-v"]
+        options = [
+            "--numprocesses",
+            str(len(broker_urls)),
+            "--dist",
+            "load",
+            "--maxschedchunk",
+            "1",
+            "--tb=native",
+            "--durations=15",
+        ]
         return subprocess.call([*command, *options, *(tests or ["t/integration"])], cwd=folder, env=environment)
 
 

@@ -5,7 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,13 +22,16 @@ def server_binary() -> str | None:
 
 
 @contextmanager
-def private_rabbitmq(directory: Path, binary: str, port: int | None = None) -> Iterator[str]:
+def private_rabbitmq(
+    directory: Path, binary: str, port: int | None = None, settings: Sequence[str] = ()
+) -> Iterator[str]:
     """Run a node while the context is open.
 
     Args:
         directory: for its data and its log.
         binary: RabbitMQ's start script.
         port: a free one by default.
+        settings: further lines of its ``rabbitmq.conf``.
 
     Yields:
         its URL.
@@ -36,7 +39,8 @@ def private_rabbitmq(directory: Path, binary: str, port: int | None = None) -> I
     port = port or free_port()
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "plugins").write_text("[].\n")
-    (directory / "rabbitmq.conf").write_text(f"listeners.tcp.default = 127.0.0.1:{port}\n")
+    lines = [f"listeners.tcp.default = 127.0.0.1:{port}", *settings, ""]
+    (directory / "rabbitmq.conf").write_text("\n".join(lines))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")},
         "HOME": str(directory),
