@@ -15,6 +15,7 @@ from shared.redaction import redact
 from shared.settings import CelerySettings
 
 SHOWN = 1024  # characters of its arguments that logs and monitors show of a task, as in Celery
+CHOSEN = "shown"  # the header of a task's message that holds how its sender wants the arguments to be shown
 
 
 class PayloadError(ValueError):
@@ -49,6 +50,18 @@ def shown_arguments(arguments: Sequence[Any], keywords: Mapping[str, Any], task:
     """Return the options of ``send_task`` that decide how logs, events and monitors show the arguments of a task."""
     shown, shown_keywords = redact_arguments(arguments, keywords, task)
     return {"argsrepr": _show(shown), "kwargsrepr": _show(shown_keywords)}
+
+
+def keep_choice(options: dict[str, Any]) -> dict[str, Any]:
+    """Return ``options`` of ``send_task``, with a header if they say how workers are to show the arguments.
+
+    Celery writes that into every message, but then it holds secrets. The header outlives retries.
+    https://docs.celeryq.dev/en/stable/userguide/tasks.html#hiding-sensitive-information-in-arguments
+    """
+    headers = options.get("headers") or {}
+    said = {name: options[name] for name in ("argsrepr", "kwargsrepr") if options.get(name) is not None}
+    chosen = headers.get(CHOSEN, {}) | said
+    return options | chosen | {"headers": headers | {CHOSEN: chosen}} if chosen else options
 
 
 def _show(arguments: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from celery import Celery
 
 from shared.delays import settle_delay
+from shared.payloads import keep_choice
 from shared.runnable import check_runnable
 
 
@@ -34,4 +35,6 @@ class ProjectApp(Celery):
         check_runnable(self._tasks.get(name))  # type: ignore[attr-defined]
         if countdown or eta:
             countdown, eta = settle_delay(self, countdown, eta)
+        if options.get("task_type") is None:  # a task has done so by itself
+            options = keep_choice(options)
         return super().send_task(name, args, kwargs, countdown, eta, *more, **options)  # type: ignore[arg-type]

@@ -4,12 +4,14 @@ from functools import cached_property
 from typing import Any
 
 from shared.failed_tasks import TaskRequest
-from shared.payloads import redact_arguments, shown_arguments
+from shared.payloads import CHOSEN, redact_arguments, shown_arguments
 from shared.redaction import redact
 
 
 class RedactedRequest(TaskRequest):
     """What events and ``celery inspect``, and so monitors, tell about a task holds no secrets, whoever sent it."""
+
+    _request_dict: dict[str, Any]
 
     @property
     def argsrepr(self) -> str:
@@ -23,7 +25,7 @@ class RedactedRequest(TaskRequest):
 
     @cached_property
     def _shown(self) -> dict[str, str]:
-        return shown_arguments(self.args, self.kwargs, self.task)
+        return shown_arguments(self.args, self.kwargs, self.task) | (self._request_dict.get(CHOSEN) or {})
 
     def info(self, safe: bool = False) -> Any:
         """Return what the worker knows about the task."""

@@ -7,7 +7,7 @@ from celery import Celery, Task
 from celery.exceptions import MaxRetriesExceededError, Retry
 from celery.utils.log import get_task_logger
 
-from shared.payloads import check_payload, check_size, shown_arguments
+from shared.payloads import check_payload, check_size, keep_choice, shown_arguments
 from shared.rate_limit import shared_rate_limit
 from shared.redaction import redact
 
@@ -60,7 +60,7 @@ class BaseTask(Task):  # type: ignore[type-arg]
         task_id = options.get("task_id")
         if task_id is None or task_id != self.request.id:  # what is under way, and sent again, is not refused
             check_size(self.name, args, kwargs)
-        return super().apply_async(args, kwargs, *more, **{**shown_arguments(args, kwargs, self), **options})
+        return super().apply_async(args, kwargs, *more, **shown_arguments(args, kwargs, self) | keep_choice(options))
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Let nothing begin that does not fit its contract, nor before its turn.

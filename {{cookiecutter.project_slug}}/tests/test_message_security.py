@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from shared.contracts import PINGS, all_contracts
 from shared.environment import load
 from shared.layout import queue_names
 from shared.payloads import MessageTooLargeError, PayloadError, check_payload, shown_arguments
+from shared.project_app import ProjectApp
 from shared.redaction import REDACTED
+from shared.requests import RedactedRequest
 from shared.settings import CelerySettings
+from shared.tasks import BaseTask
 from tests.conftest import node_name, sender_for, service_apps
 from tests.pressing import log_in
 from tests.test_backpressure import purge, waiting
@@ -126,6 +130,29 @@ def test_arguments_are_shown_without_what_is_secret() -> None:
     assert PASSWORD in shown_arguments(("ada", PASSWORD), {}, None)["argsrepr"], "only a task knows the names"
 
 
+def pay(card: str) -> None:
+    """Take what only its sender knows to be secret."""
+
+
+@pytest.mark.parametrize("by_name", [False, True], ids=["task", "name"])
+def test_sender_may_choose_how_its_arguments_are_shown(by_name: bool) -> None:
+    app = ProjectApp("tests", broker="memory://", set_as_current=False, task_cls=BaseTask)
+    task = app.task(name="tests.pay", shared=False)(pay)
+    options: dict[str, Any] = {"queue": "shown", "args": (PASSWORD,), "argsrepr": "(<card>)"}
+    with app.connection() as connection, closing(connection.SimpleQueue("shown")) as queue:
+        if by_name:
+            app.send_task(task.name, **options)
+        else:
+            task.apply_async(**options)
+        first = RedactedRequest(queue.get(timeout=5), app=app, task=task)
+        task.signature_from_request(first._context, queue="shown").apply_async()
+        again = RedactedRequest(queue.get(timeout=5), app=app, task=task)
+        Celery.send_task(app, task.name, **options)
+        foreign = RedactedRequest(queue.get(timeout=5), app=app, task=task)
+    assert first.argsrepr == again.argsrepr == again._context.argsrepr == "(<card>)"
+    assert PASSWORD in foreign.argsrepr, "any message has such a text"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [{"kwargs": {"name": "ada", "password": PASSWORD}}, {"args": ["ada", PASSWORD]}],
@@ -151,7 +178,8 @@ def test_nobody_sees_a_secret_argument(arguments: dict[str, Any], start_worker: 
         time.sleep(1)
         # As ``delay`` does; whoever sends by name alone cannot know what positional arguments are called.
         shown: dict[str, Any] = {**shown_arguments(arguments.get("args", ()), arguments.get("kwargs", {}), log_in)}
-        result = app.send_task("tests.pressing.log_in", queue=QUEUE, **arguments, **shown)
+        # Not by the project's app, so that the worker has to find out by itself what is secret.
+        result = Celery.send_task(app, "tests.pressing.log_in", queue=QUEUE, **arguments, **shown)
         inspect: Any = app.control.inspect([node_name(node)], timeout=10, limit=1)
         told: Any = None
         deadline = time.monotonic() + 60
