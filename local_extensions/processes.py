@@ -137,6 +137,12 @@ class Layout:
         return self.beat_scheduler != "none"
 
     @property
+    def periodic_tasks(self) -> str:
+        """What to do about a periodic task that Celery would be told of."""
+        table = "write an Entry into shared/beat_schedule.py instead"
+        return table if self.has_beat else "it was made without a scheduler"
+
+    @property
     def servers(self) -> tuple[str, ...]:
         """The servers that the processes need, as the Compose files call them."""
         return ("redis", "postgres", *(("rabbitmq",) if self.broker == "rabbitmq" else ()))
@@ -151,8 +157,8 @@ def _passed(*names: str) -> tuple[Variable, ...]:
 
 
 def _schedule_variables(layout: Layout) -> tuple[Variable, ...]:
-    """Return what everybody needs to know about beat: to which queues it sends."""
-    return _passed("CELERY_BEAT_QUEUE") if layout.has_beat else ()
+    """Return what everybody needs to know about beat: to which queues it sends, and on whose clock."""
+    return _passed("CELERY_BEAT_QUEUE", "CELERY_TIMEZONE") if layout.has_beat else ()
 
 
 def _service_variables(layout: Layout, image: str) -> tuple[Variable, ...]:

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     # jinja: if cookiecutter.beat_scheduler == "database"
     "django_celery_beat",
+    "backend.schedule",
     # jinja: endif
     "backend.delivery",
     "backend.dead_letters",

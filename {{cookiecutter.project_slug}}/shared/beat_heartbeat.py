@@ -12,11 +12,15 @@ def watch_beat(sender: Any, **_: Any) -> None:
     """Write a heartbeat after each look at the schedule, which is good until the next one is overdue.
 
     Raises:
-        SystemExit: a server refuses what its URL says, or, outside development, may lose tasks.
+        SystemExit: somebody has changed the schedule in Celery's configuration; a server refuses what its URL says,
+            or, outside development, may lose tasks.
     """
     # Only beat needs what this imports.
+    from shared.beat_schedule import refuse_other_schedules
     from shared.heartbeat import GOOD_FOR, INTERVAL, WORKING, heartbeat, report_waiting
     from shared.server_watch import ServerWatch
+
+    refuse_other_schedules(sender.app)
 
     scheduler = sender.scheduler
     tick, close = scheduler.tick, scheduler.close

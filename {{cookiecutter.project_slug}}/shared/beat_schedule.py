@@ -6,9 +6,12 @@ To add one, add an ``Entry``. It goes to the beat queue of the task's own queue,
 from dataclasses import dataclass
 from typing import Any
 
+from celery import Celery
 from celery.schedules import crontab
+from celery.signals import celeryd_init
 
 from shared.beat_settings import BeatSettings
+from shared.crontabs import find_zone, zoned
 from shared.environment import load
 from shared.layout import queue_of_task
 
@@ -20,14 +23,31 @@ class Entry:
     Attributes:
         name: identifies the entry in the scheduler's store: renaming it makes a second entry.
         task: the task's registered name.
-        schedule: seconds between two runs, or a crontab in UTC.
+        schedule: seconds between two runs, or a crontab.
         expires: seconds after which a run that no worker took is dropped, so that a backlog does not pile up.
+        timezone: whose clock the crontab follows, as the IANA database calls it; by default ``CELERY_TIMEZONE``.
     """
 
     name: str
     task: str
     schedule: float | crontab
     expires: float
+    timezone: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that does not exist, or that means nothing.
+
+        Raises:
+            SystemExit: the entry has one.
+        """
+        if self.timezone is None:
+            return
+        try:
+            find_zone(self.timezone)
+        except ValueError as error:
+            raise SystemExit(f"error: schedule entry {self.name!r}: timezone: {error}") from None
+        if not isinstance(self.schedule, crontab):
+            raise SystemExit(f"error: schedule entry {self.name!r}: timezone: is for a crontab, not for seconds")
 
 
 def entries(settings: BeatSettings) -> list[Entry]:
@@ -58,5 +78,29 @@ def celery_beat_schedule() -> dict[str, dict[str, Any]]:
         if queue is None:
             raise LookupError(f"schedule entry {entry.name!r}: no route matches the task {entry.task!r}")
         options = {"queue": settings.beat_queue(queue), "expires": entry.expires}
-        schedule[entry.name] = {"task": entry.task, "schedule": entry.schedule, "options": options}
+        times = zoned(entry.schedule, entry.timezone)
+        schedule[entry.name] = {"task": entry.task, "schedule": times, "options": options}
     return schedule
+
+
+def refuse_other_schedules(app: Celery) -> None:
+    """Let no process start with a schedule that somebody has put into the configuration of ``app``.
+
+    Beat has the app of one service, and sends what it finds there without the queue and the expiry of an ``Entry``.
+
+    Raises:
+        SystemExit: there is one.
+    """
+    table, found = celery_beat_schedule(), app.conf.beat_schedule
+    for name in [*found, *table]:
+        if found.get(name) != table.get(name):
+            raise SystemExit(
+                f"error: schedule entry {name!r}: beat_schedule was set in Celery's configuration, which is made from "
+                "the table in shared/beat_schedule.py: write an Entry there instead"
+            )
+
+
+@celeryd_init.connect
+def check_schedule_of_worker(instance: Any, **_: Any) -> None:
+    """Look at the app of each worker, as beat does at its own."""
+    refuse_other_schedules(instance.app)

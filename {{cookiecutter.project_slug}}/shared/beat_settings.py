@@ -8,6 +8,7 @@ import re
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
+from shared.crontabs import find_zone
 from shared.environment import MODEL_CONFIG
 from shared.layout import QUEUES
 from shared.settings import LONGEST_TIME, Loglevel
@@ -21,6 +22,7 @@ class BeatSettings(BaseSettings):
     celery_beat_queue: str = "{queue}.beat"
     celery_beat_scheduler: str = ""  # a class, as in module.ClassName; empty: this project's choice
     celery_beat_loglevel: Loglevel = "info"
+    celery_timezone: str = "UTC"  # whose clock the crontabs follow
     schedule_tick_seconds: float = Field(default=30, ge=0.1, le=LONGEST_TIME)
 
     @field_validator("celery_beat_queue")
@@ -41,6 +43,11 @@ class BeatSettings(BaseSettings):
         if name and not re.fullmatch(r"\w+(\.\w+)*(:\w+)?", name):
             raise ValueError(f"{name!r} is no class: write module.ClassName")
         return name
+
+    @field_validator("celery_timezone")
+    @classmethod
+    def _check_timezone(cls, name: str) -> str:
+        return find_zone(name).key
 
     def beat_queue(self, queue: str) -> str:
         """Return where the schedule's entries for the tasks of ``queue`` go; that queue's worker listens there too."""

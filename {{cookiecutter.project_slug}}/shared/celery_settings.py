@@ -119,7 +119,7 @@ def celery_configuration(settings: CelerySettings, service: Service, role: Role 
         "result_serializer": "json",
         "accept_content": ["json"],
         "result_accept_content": ["json"],
-        # Also what a crontab in the schedule means.
+        # Of the times in messages and results.
         "timezone": "UTC",
         "enable_utc": True,
     }

@@ -4,7 +4,8 @@ Tasks, signatures, retries and contracts all end in ``send_task``.
 """
 
 from datetime import datetime
-from typing import Any
+from traceback import extract_stack
+from typing import Any, NoReturn
 
 from celery import Celery
 
@@ -38,3 +39,17 @@ class ProjectApp(Celery):
         if options.get("task_type") is None:  # a task has done so by itself
             options = keep_choice(options)
         return super().send_task(name, args, kwargs, countdown, eta, *more, **options)  # type: ignore[arg-type]
+
+    def add_periodic_task(  # type: ignore[override]
+        self, schedule: Any, sig: Any, args: Any = (), kwargs: Any = (), name: str | None = None, **options: Any
+    ) -> NoReturn:
+        """Refuse what no process of this project would start.
+
+        Raises:
+            SystemExit: always.
+        """
+        place = extract_stack(limit=2)[0]
+        raise SystemExit(
+            f"error: {place.filename}:{place.lineno}: periodic task {name or sig.name!r}: add_periodic_task has no "
+            "effect in this project: {{ plan(cookiecutter).layout.periodic_tasks }}"
+        )

@@ -3,16 +3,25 @@
 RedBeat's own ends in each of these cases. https://github.com/sibson/redbeat/issues/230
 """
 
+import json
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from time import sleep
 from typing import Any
 
 from celery.signals import beat_init
 from celery.utils.log import get_logger
-from redbeat.schedulers import LUA_EXTEND_TO_SCRIPT, RedBeatScheduler, acquire_distributed_beat_lock, get_redis
+from redbeat.decoder import RedBeatJSONDecoder, RedBeatJSONEncoder
+from redbeat.schedulers import (
+    LUA_EXTEND_TO_SCRIPT,
+    RedBeatScheduler,
+    RedBeatSchedulerEntry,
+    acquire_distributed_beat_lock,
+    get_redis,
+)
 from redis.exceptions import LockNotOwnedError, RedisError
 
+from shared.crontabs import ZonedCrontab, zoned
 from shared.environment import load
 from shared.heartbeat import PATIENCE, WORKING, heartbeat
 from shared.refusals import describe_refusal
@@ -28,6 +37,59 @@ logger = get_logger(__name__)
 beat_init.disconnect(acquire_distributed_beat_lock)
 
 
+class Encoder(RedBeatJSONEncoder):  # type: ignore[misc]
+    """Keeps the time zone of a crontab that has one of its own, which RedBeat's leaves out."""
+
+    def default(self, value: Any) -> Any:
+        """Return ``value`` as something that JSON knows."""
+        encoded = super().default(value)
+        if isinstance(value, ZonedCrontab) and value.timezone:
+            encoded |= {"__type__": ZonedCrontab.__name__, "timezone": value.timezone}
+        return encoded
+
+
+class Decoder(RedBeatJSONDecoder):  # type: ignore[misc]
+    """Reads what ``Encoder`` has written."""
+
+    def dict_to_object(self, value: dict[str, Any]) -> Any:
+        """Return what ``value`` stands for."""
+        if value.get("__type__") == ZonedCrontab.__name__:
+            return ZonedCrontab(**{name: field for name, field in value.items() if name != "__type__"})
+        return super().dict_to_object(value)
+
+
+class Entry(RedBeatSchedulerEntry):  # type: ignore[misc]
+    """An entry that keeps the time zone of its crontab, and its last run in UTC.
+
+    RedBeat keeps a local time as its clock shows it. In the hour that a clock shows twice, that is an hour off.
+    """
+
+    def __init__(self, name: Any = None, task: Any = None, schedule: Any = None, *more: Any, **options: Any) -> None:
+        super().__init__(name, task, zoned(schedule), *more, **options)
+
+    @staticmethod
+    def decode_definition(definition: str) -> Any:
+        """Return the fields of an entry in Redis."""
+        return json.loads(definition, cls=Decoder)
+
+    def default_now(self) -> datetime:
+        """Return the time at which an entry runs that runs now."""
+        return datetime.now(UTC)
+
+    _default_now = default_now  # what RedBeat calls
+
+    def save(self) -> Any:
+        """Write the entry into Redis, as RedBeat does, and its time zone too."""
+        fields = ("name", "task", "args", "kwargs", "options", "schedule", "enabled")
+        definition = {field: getattr(self, field) for field in fields}
+        with get_redis(self.app).pipeline() as pipe:
+            pipe.hset(self.key, "definition", json.dumps(definition, cls=Encoder))
+            pipe.hsetnx(self.key, "meta", json.dumps({"last_run_at": self.last_run_at}, cls=Encoder))
+            pipe.zadd(self.app.redbeat_conf.schedule_key, {self.key: self.score})
+            pipe.execute()
+        return self
+
+
 class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     """Takes the lock as often as it is lost, and gives the schedule back to a server that has lost it.
 
@@ -35,6 +97,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         doing: what the heartbeat says.
     """
 
+    Entry = Entry
     lock: Any
     doing = WAITING_FOR_LOCK
     _looked_at: datetime | None = None  # all that was due then has been sent
@@ -68,7 +131,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
             if not self._holds_lock and not self._take_lock():
                 self.doing, self._has_looked = WAITING_FOR_LOCK, True
                 return float(self.max_interval)
-            now = self.app.now()
+            now = datetime.now(UTC)
             pause = super().tick(*args, **options)
         except LockNotOwnedError:
             logger.warning("beat: the lock is gone: Redis was emptied or replaced, or this beat stood still; taking it")

@@ -13,10 +13,13 @@ from shared.environment import load
 
 def beat_configuration(redis_url: str) -> dict[str, Any]:
     """Return the part of Celery's configuration that concerns beat; ``redis_url`` plays no part here."""
+    settings = load(BeatSettings)
     return {
         # The scheduler writes these entries to the database when beat starts, and leaves all others alone.
         "beat_schedule": celery_beat_schedule(),
-        "beat_scheduler": load(BeatSettings).celery_beat_scheduler or "django_celery_beat.schedulers:DatabaseScheduler",
+        # Whose clock a crontab follows that names no other.
+        "timezone": settings.celery_timezone,
+        "beat_scheduler": settings.celery_beat_scheduler or "backend.schedule.scheduler:Scheduler",
         # Seconds until a change made in the admin takes effect.
         "beat_max_loop_interval": 5,
         # After a long stop, entries that are more than this many seconds late are not made up for.

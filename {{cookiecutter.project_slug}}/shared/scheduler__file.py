@@ -34,6 +34,8 @@ def beat_configuration(redis_url: str) -> dict[str, Any]:
     settings = load(FileSettings)
     return {
         "beat_schedule": celery_beat_schedule(),
+        # Whose clock a crontab follows that names no other.
+        "timezone": settings.celery_timezone,
         "beat_scheduler": settings.celery_beat_scheduler or "shared.scheduler:FileScheduler",
         # Relative to the working directory: name a writable place where that one is read-only.
         "beat_schedule_filename": settings.beat_schedule_filename,

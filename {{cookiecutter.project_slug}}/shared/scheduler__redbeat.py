@@ -34,10 +34,13 @@ def without_login(url: str) -> tuple[str, dict[str, str]]:
 
 def beat_configuration(redis_url: str) -> dict[str, Any]:
     """Return the part of Celery's configuration that concerns beat."""
+    settings = load(BeatSettings)
     server, login = without_login(redis_url)
     return {
         "beat_schedule": celery_beat_schedule(),
-        "beat_scheduler": load(BeatSettings).celery_beat_scheduler or "shared.redbeat_scheduler:Scheduler",
+        # Whose clock a crontab follows that names no other.
+        "timezone": settings.celery_timezone,
+        "beat_scheduler": settings.celery_beat_scheduler or "shared.redbeat_scheduler:Scheduler",
         "beat_max_loop_interval": LOOP_INTERVAL,
         # After a long stop, entries that are more than this many seconds late are not made up for.
         "beat_cron_starting_deadline": 300,

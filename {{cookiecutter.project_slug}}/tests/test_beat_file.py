@@ -2,13 +2,19 @@
 
 import re
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
+from shared.crontabs import ZonedCrontab
 from shared.layout import SERVICES
+from shared.scheduler import FileScheduler
 from shared.settings import CelerySettings
+from tests.changing_clocks import check_moments
+from tests.conftest import sender_for
 
 SENDING = re.compile(r"Scheduler: Sending due task refresh-")
 
@@ -38,3 +44,27 @@ def test_file_lies_where_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> N
     assert (
         celery_configuration(CelerySettings(), SERVICES[0])["beat_schedule_filename"] == "/var/lib/somewhere/schedule"
     )
+
+
+def test_crontabs_from_the_file_are_right_when_clocks_are_changed(tmp_path: Path) -> None:
+    app: Any = sender_for({})
+    store = {"app": app, "schedule_filename": str(tmp_path / "schedule")}
+
+    def add(crontab: ZonedCrontab) -> Any:
+        app.conf.beat_schedule = {repr(crontab): {"task": "tests.by_the_clock", "schedule": crontab}}
+        with_it = FileScheduler(**store)
+        entry = with_it.schedule[repr(crontab)]
+        with_it.close()
+        return entry
+
+    def keep(entry: Any) -> Any:
+        app.conf.beat_schedule = {entry.name: {"task": entry.task, "schedule": entry.schedule}}
+        before = FileScheduler(**store)
+        before.schedule[entry.name] = entry
+        before.close()
+        after = FileScheduler(**store)
+        entry = after.schedule[entry.name]
+        after.close()
+        return entry
+
+    check_moments(add, keep)

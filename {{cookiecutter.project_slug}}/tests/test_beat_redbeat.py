@@ -4,20 +4,28 @@ import inspect
 import re
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import redbeat.schedulers
+import time_machine
 import trustme
 from celery import Celery
+from celery.schedules import crontab
 from redis import Redis
 
 from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
+from shared.crontabs import ZonedCrontab
 from shared.layout import SERVICES
+from shared.redbeat_scheduler import Entry
 from shared.settings import CelerySettings
+from tests.changing_clocks import check_moments
 from tests.chaos.servers import RedisServer
+from tests.conftest import sender_for
 from tests.test_heartbeat import file_of, health, wait_for_health
 from tests.tls_proxy import tls_proxy
 
@@ -130,3 +138,39 @@ def wait_for_line(stack: Stack, names: Iterable[str], text: str) -> None:
         stack.check()
         assert time.monotonic() < deadline, [stack.log(name).read_text() for name in names]
         time.sleep(0.1)
+
+
+def test_crontabs_from_redis_are_right_when_clocks_are_changed(broker: Stack) -> None:
+    app = sender_for(broker.environment)
+
+    def add(crontab: ZonedCrontab) -> Any:
+        entry = Entry(name=repr(crontab), task="tests.by_the_clock", schedule=crontab, app=app)
+        entry.delete()
+        return Entry.from_key(entry.save().key, app=app)
+
+    def keep(entry: Any) -> Any:
+        kept = Entry.from_key(entry.key, app=app)
+        assert kept.schedule == entry.schedule
+        # Beat loads an entry only when this has come.
+        assert kept.score == entry.schedule.next_after(datetime.now(UTC)).timestamp()
+        kept.delete()
+        return kept.save()
+
+    check_moments(add, keep)
+
+
+def test_entries_that_were_added_at_run_time_follow_the_clock_of_the_project(
+    broker: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELERY_TIMEZONE", "Europe/Berlin")
+    app = sender_for(broker.environment)
+    # When the clock in Berlin shows ten minutes past two for the second time.
+    now = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    for schedule, later in ((crontab("30", "3"), timedelta(minutes=80)), (30.0, timedelta(seconds=30))):
+        with time_machine.travel(now, tick=False):
+            redbeat.schedulers.RedBeatSchedulerEntry("by hand", "tests.by_hand", schedule, app=app).save()
+            key = Entry("by hand", app=app).key
+            next(Entry.from_key(key, app=app))
+            entry = Entry.from_key(key, app=app)
+            assert (entry.is_due()[0], entry.score) == (False, (now + later).timestamp())
+            entry.delete()

@@ -1,9 +1,17 @@
-"""The schedule names what exists. A failure names the entry."""
+"""The schedule names what exists, and is the only one. A failure names the entry."""
 
+from typing import Any
+
+import pytest
+from celery.schedules import crontab
+
+from devtools.stack import Stack
 from shared.beat_schedule import celery_beat_schedule
-from shared.layout import QUEUES
+from shared.layout import QUEUES, SERVICES
 from shared.settings import consumed_queues
+from tests.conftest import sender_for
 from tests.test_consistency import registered_tasks
+from tests.test_runnable import run
 
 
 def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
@@ -13,3 +21,40 @@ def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
         assert consumers, f"schedule entry {name}: nobody listens to {queue}"
         for consumer in consumers:
             assert entry["task"] in registered_tasks(consumer.worker_app), f"schedule entry {name}: no {entry['task']}"
+
+
+@pytest.mark.parametrize("signal", ["on_after_configure", "on_after_finalize"])
+def test_periodic_task_that_no_beat_would_see_is_refused_where_it_is_added(signal: str) -> None:
+    app: Any = sender_for({})
+
+    @app.task(name="tests.nightly", shared=False)
+    def nightly() -> None: ...
+
+    def add(sender: Any, **_: Any) -> None:
+        sender.add_periodic_task(crontab("30", "2"), nightly.s(), **options)
+
+    getattr(app, signal).connect(add)
+    for options, name in ({}, "tests.nightly"), ({"name": "every night"}, "every night"):
+        with pytest.raises(SystemExit) as refused:
+            getattr(app, signal).send(sender=app)
+        [line] = str(refused.value).splitlines()
+        assert line.startswith(f"error: {__file__}:{add.__code__.co_firstlineno + 1}: periodic task {name!r}: ")
+        assert line.endswith("write an Entry into shared/beat_schedule.py instead")
+
+
+@pytest.mark.parametrize(
+    ("service", "process"), [(SERVICES[0], "beat"), (SERVICES[-1], "worker")], ids=lambda value: str(value)[:6]
+)
+def test_schedule_in_the_configuration_is_refused(broker: Stack, service: Any, process: str) -> None:
+    code = (
+        f"from {service.celery_app} import celery_app; "
+        "celery_app.conf.beat_schedule = {'by-hand': {'task': 'tests.by_hand', 'schedule': 60}}; "
+        f"celery_app.start(['{process}'])"
+    )
+    done = run("-c", code, env=broker.environment)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].endswith(
+        "error: schedule entry 'by-hand': beat_schedule was set in Celery's configuration, which is made from the "
+        "table in shared/beat_schedule.py: write an Entry there instead"
+    )

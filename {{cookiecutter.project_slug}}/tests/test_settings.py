@@ -89,7 +89,14 @@ def test_bad_value_stops_the_process_and_is_named(
 
 ODD_NUMBERS = ["nan", "inf", "-inf", "-1", "0", "1e308", "1e400", "1_000", "\u0663", "0x10", " 5 ", "5\n", "9" * 5000]
 SECRET = "Canary"
-SHOWN = {"celery_beat_queue", "celery_beat_scheduler", "celery_task_default_queue", "redacted_names", "tls_ca_file"}
+SHOWN = {
+    "celery_beat_queue",
+    "celery_beat_scheduler",
+    "celery_task_default_queue",
+    "celery_timezone",
+    "redacted_names",
+    "tls_ca_file",
+}
 
 
 def all_settings() -> Iterator[tuple[type[BaseSettings], str]]:

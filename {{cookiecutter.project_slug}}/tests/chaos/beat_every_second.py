@@ -2,16 +2,15 @@
 
 import os
 import sys
-from importlib import import_module
 from typing import Any
 
 from celery.bin.celery import main
 from celery.signals import after_task_publish
 
+from shared import beat_schedule
 from shared.beat_settings import BeatSettings
 from shared.commands.beat import beat_arguments
 from shared.environment import load
-from shared.layout import SERVICES
 from tests.chaos.ledger import note_firing
 from tests.chaos.tasks import QUEUE
 
@@ -25,9 +24,8 @@ def fired(headers: Any, **_: Any) -> None:
 
 
 if __name__ == "__main__":
-    app = import_module(SERVICES[0].celery_app).celery_app
     options = {"queue": load(BeatSettings).beat_queue(QUEUE)}
     entry = {"task": "tests.chaos.tasks.tick", "schedule": 1.0, "kwargs": {"batch": BATCH}, "options": options}
-    app.conf.beat_schedule = {"chaos": entry}
+    beat_schedule.celery_beat_schedule = lambda: {"chaos": entry}
     sys.argv = ["celery", *beat_arguments()]
     sys.exit(main())

@@ -6,18 +6,24 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import httpx
 import pytest
+from celery import current_app
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from backend.platform.periodic import register_periodic_task
+from backend.schedule.scheduler import Scheduler
 from devtools.stack import ROOT, Stack, running_stack
 from devtools.web_services import WEB_SERVICES
 from shared.beat_settings import BeatSettings
+from shared.crontabs import ZonedCrontab
 from shared.layout import SERVICES
+from tests.changing_clocks import check_moments
 from tests.conftest import STACK_ENVIRONMENT
 
 WORKER = f"celery-{SERVICES[0].default_queue}".replace(".", "-")
@@ -60,6 +66,32 @@ def test_command_registers() -> None:
     call_command("register_periodic_tasks", stdout=output)
     assert PeriodicTask.objects.filter(task=TASK).count() == 1
     assert output.getvalue().count("Purge old reports every day") == 2
+
+
+@pytest.mark.django_db
+def test_crontabs_from_the_database_are_right_when_clocks_are_changed() -> None:
+    app = current_app._get_current_object()
+    scheduler = Scheduler(app=app, lazy=True)
+
+    def add(crontab: ZonedCrontab) -> Any:
+        PeriodicTask.objects.filter(name=repr(crontab)).delete()
+        return Scheduler.Entry.from_entry(repr(crontab), app=app, task=TASK, schedule=crontab)
+
+    def keep(entry: Any) -> Any:
+        entry.save()
+        # What is far from due is not even loaded.
+        return scheduler.all_as_schedule()[entry.name]
+
+    check_moments(add, keep)
+
+
+@pytest.mark.django_db
+def test_form_for_a_crontab_begins_with_the_time_zone_of_the_project(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELERY_TIMEZONE", "Europe/Berlin")
+    page = admin_client.get("/admin/django_celery_beat/crontabschedule/add/").content.decode()
+    assert re.findall(r'<option value="([^"]+)" selected', page) == ["Europe/Berlin"]
 
 
 class Admin:

@@ -1,0 +1,1 @@
+"""The schedule in the database, on the clocks of time zones."""
