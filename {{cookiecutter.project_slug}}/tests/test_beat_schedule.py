@@ -24,7 +24,10 @@ def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
 
 
 @pytest.mark.parametrize("signal", ["on_after_configure", "on_after_finalize"])
-def test_periodic_task_that_no_beat_would_see_is_refused_where_it_is_added(signal: str) -> None:
+@pytest.mark.parametrize(("options", "name"), [({}, "tests.nightly"), ({"name": "every night"}, "every night")])
+def test_periodic_task_that_no_beat_would_see_is_refused_where_it_is_added(
+    signal: str, options: dict[str, str], name: str
+) -> None:
     app: Any = sender_for({})
 
     @app.task(name="tests.nightly", shared=False)
@@ -34,12 +37,11 @@ def test_periodic_task_that_no_beat_would_see_is_refused_where_it_is_added(signa
         sender.add_periodic_task(crontab("30", "2"), nightly.s(), **options)
 
     getattr(app, signal).connect(add)
-    for options, name in ({}, "tests.nightly"), ({"name": "every night"}, "every night"):
-        with pytest.raises(SystemExit) as refused:
-            getattr(app, signal).send(sender=app)
-        [line] = str(refused.value).splitlines()
-        assert line.startswith(f"error: {__file__}:{add.__code__.co_firstlineno + 1}: periodic task {name!r}: ")
-        assert line.endswith("write an Entry into shared/beat_schedule.py instead")
+    with pytest.raises(SystemExit) as refused:
+        getattr(app, signal).send(sender=app)
+    [line] = str(refused.value).splitlines()
+    assert line.startswith(f"error: {__file__}:{add.__code__.co_firstlineno + 1}: periodic task {name!r}: ")
+    assert line.endswith("write an Entry into shared/beat_schedule.py instead")
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,7 @@ def test_bad_value_stops_the_process_and_is_named(
 
 ODD_NUMBERS = ["nan", "inf", "-inf", "-1", "0", "1e308", "1e400", "1_000", "\u0663", "0x10", " 5 ", "5\n", "9" * 5000]
 SECRET = "Canary"
-SHOWN = {
-    "celery_beat_queue",
-    "celery_beat_scheduler",
-    "celery_task_default_queue",
-    "celery_timezone",
-    "redacted_names",
-    "tls_ca_file",
-}
+SHOWN = ("_queue", "_scheduler", "_timezone", "_names", "_ca_file")  # ends of the names of what is no secret
 
 
 def all_settings() -> Iterator[tuple[type[BaseSettings], str]]:
@@ -141,7 +134,7 @@ def test_odd_value_is_used_or_refused_with_the_name_of_its_variable(
             said = str(refused)
             assert name.upper() in said or "is required outside development" in said
             assert len(said.splitlines()) == 1
-            assert name in SHOWN or SECRET[:4] not in said
+            assert name.endswith(SHOWN) or SECRET[:4] not in said
             return
     assert 0 < configuration["result_failure_expires"] < 2**63 / 1000  # in milliseconds, Redis takes no more
     assert configuration["worker_soft_shutdown_timeout"] < float("inf")
