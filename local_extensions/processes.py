@@ -143,6 +143,12 @@ class Layout:
         return table if self.has_beat else "it was made without a scheduler"
 
     @property
+    def celery_settings(self) -> str:
+        """Where the settings of Celery stand."""
+        schedule = ", and its schedule in shared/beat_schedule.py" if self.has_beat else ""
+        return f"Celery's configuration stands in shared/celery_settings.py{schedule}"
+
+    @property
     def servers(self) -> tuple[str, ...]:
         """The servers that the processes need, as the Compose files call them."""
         return ("redis", "postgres", *(("rabbitmq",) if self.broker == "rabbitmq" else ()))

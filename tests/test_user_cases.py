@@ -86,6 +86,19 @@ CASES: dict[str, list[str]] = {
         f"{PROJECT}/test_leases.py::test_server_without_free_memory_can_be_emptied",
         f"{PROJECT}/test_failover.py::test_worker_starts_on_a_full_server_and_empties_it",
     ],
+    "22 crontabs follow the clock of a time zone": [
+        f"{PROJECT}/test_crontabs.py::test_time_that_the_clock_skips_or_repeats_is_due_once",
+        f"{PROJECT}/test_crontabs.py::test_it_is_due_exactly_when_somebody_who_watches_the_clock_says_so",
+        f"{PROJECT}/test_crontabs.py::test_time_zone_that_does_not_exist_is_refused_where_it_is_written",
+        f"{PROJECT}/test_beat_redbeat.py::test_crontabs_from_redis_are_right_when_clocks_are_changed",
+        f"{PROJECT}/test_beat_file.py::test_crontabs_from_the_file_are_right_when_clocks_are_changed",
+        f"{PROJECT}/django/test_periodic.py::test_crontabs_from_the_database_are_right_when_clocks_are_changed",
+    ],
+    "23 a schedule that no beat would see is refused": [
+        f"{PROJECT}/test_beat_schedule.py::test_periodic_task_that_no_beat_would_see_is_refused_where_it_is_added",
+        f"{PROJECT}/test_beat_schedule.py::test_schedule_in_the_configuration_is_refused",
+        f"{PROJECT}/django/test_project.py::test_setting_of_celery_that_nothing_reads_is_refused",
+    ],
     "24 what a killed child has started ends with it": [
         f"{PROJECT}/test_acknowledgement.py::test_program_ends_with_the_task_that_is_killed",
     ],

@@ -6,6 +6,7 @@ Django along with them. ``backend.platform`` imports this module when Django sta
 
 import os
 
+from config import checks  # noqa: F401  (registers itself)
 from config.transactions import database
 from shared.celery_settings import configure_celery_app
 from shared.database import install

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.test import Client
 
 from devtools.stack import ROOT
@@ -36,6 +38,12 @@ def test_database_url_chooses_postgresql() -> None:
     environment = {"DATABASE_URL": "postgres://shop:secret@db.example:5432/shop"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["django.db.backends.postgresql", "db.example"]
+
+
+def test_setting_of_celery_that_nothing_reads_is_refused(settings: LazySettings) -> None:
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    with pytest.raises(SystemCheckError, match="CELERY_TASK_ALWAYS_EAGER: has no effect in Django's settings"):
+        call_command("check")
 
 
 @pytest.mark.django_db
