@@ -145,8 +145,8 @@ class Layout:
     @property
     def celery_settings(self) -> str:
         """Where the settings of Celery stand."""
-        schedule = ", and its schedule in shared/beat_schedule.py" if self.has_beat else ""
-        return f"Celery's configuration stands in shared/celery_settings.py{schedule}"
+        schedule = ", its schedule in shared/beat_schedule.py" if self.has_beat else ""
+        return f"Celery's settings stand in shared/celery_settings.py{schedule}"
 
     @property
     def servers(self) -> tuple[str, ...]:

@@ -96,9 +96,7 @@ def test_named_project_passes_its_own_checks_and_tests(name: str, fresh: Any) ->
 @pytest.mark.parametrize("name", FURTHER_PROJECTS)
 def test_further_project_passes_its_own_checks_and_tests(name: str, fresh: Any) -> None:
     left_out = without(*INDEPENDENT, *(OF_THE_BROKER if name == "one-shared-queue" else ()))
-    use(
-        fresh(NAMED[name]), FURTHER_PROJECTS[name], "setup", "check", "test", "demo", PYTEST_ADDOPTS=left_out, **NEWEST
-    )
+    use(fresh(NAMED[name]), FURTHER_PROJECTS[name], "setup", "check", "test", "demo", PYTEST_ADDOPTS=left_out, **NEWEST)
 
 
 @pytest.mark.slow
