@@ -44,7 +44,7 @@ test-all: setup ## Both of these
 	@$(PYTEST) -m slow
 
 .PHONY: celery-suite
-celery-suite: setup ## Run all of Celery's own integration tests on a project's configuration (ten minutes)
+celery-suite: setup ## Run all of Celery's own integration tests on a project's configuration, on both brokers (fifteen minutes)
 	@CELERY_SUITE=all $(RUN) pytest -m slow tests/test_celery_suite.py
 
 .PHONY: check

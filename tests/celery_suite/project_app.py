@@ -4,6 +4,7 @@ It runs in a rendered project, as the end of the tests' own ``conftest.py``. Onl
 queue, called ``celery``, and results that are kept.
 """
 
+import os
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ from shared.worker_consumer import prepare_worker
 from shared.worker_stop import StopStep
 
 QUEUE = "celery"
+# Modules with apps that name another broker; Celery prefers the environment's.
+HAVE_THEIR_OWN = {"test_backend_leak_in_fixture_teardown", "test_events_state_memory_leak", "test_worker"}
+
+os.environ["CELERY_BROKER_URL"] = os.environ.get("TEST_BROKER", "")  # xdist reads this, too, without servers
 
 for module in (redis_broker, brokers):
     module.all_queues = lambda: [QUEUE]
@@ -32,6 +37,13 @@ class Loader(AppLoader):
     """What ``configure_celery_app`` makes of an app's loader."""
 
     override_backends = dict.fromkeys(("redis", "rediss"), "shared.result_backend:Backend")
+
+
+@pytest.fixture(autouse=True)
+def broker_of_the_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide it from some tests."""
+    if request.path.stem in HAVE_THEIR_OWN:
+        monkeypatch.delenv("CELERY_BROKER_URL")
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,6 @@ def variables(redis_url: str, broker_url: str | None) -> dict[str, str]:
     address = urlsplit(redis_url)
     return {
         "REDIS_URL": redis_url,
-        "CELERY_BROKER_URL": broker_url or "",
         "TEST_BROKER": broker_url or redis_url,
         "TEST_BACKEND": redis_url,
         "REDIS_HOST": str(address.hostname),
