@@ -21,7 +21,7 @@ from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
 from shared.crontabs import ZonedCrontab
 from shared.layout import SERVICES
-from shared.redbeat_scheduler import Entry
+from shared.redbeat_scheduler import Scheduler
 from shared.settings import CelerySettings
 from tests.changing_clocks import check_moments
 from tests.chaos.servers import RedisServer
@@ -144,12 +144,12 @@ def test_crontabs_from_redis_are_right_when_clocks_are_changed(broker: Stack) ->
     app = sender_for(broker.environment)
 
     def add(crontab: ZonedCrontab) -> Any:
-        entry = Entry(name=repr(crontab), task="tests.by_the_clock", schedule=crontab, app=app)
+        entry = Scheduler.Entry(name=repr(crontab), task="tests.by_the_clock", schedule=crontab, app=app)
         entry.delete()
-        return Entry.from_key(entry.save().key, app=app)
+        return Scheduler.Entry.from_key(entry.save().key, app=app)
 
     def keep(entry: Any) -> Any:
-        kept = Entry.from_key(entry.key, app=app)
+        kept = Scheduler.Entry.from_key(entry.key, app=app)
         assert kept.schedule == entry.schedule
         # Beat loads an entry only when this has come.
         assert kept.score == entry.schedule.next_after(datetime.now(UTC)).timestamp()
@@ -169,8 +169,8 @@ def test_entries_that_were_added_at_run_time_follow_the_clock_of_the_project(
     for schedule, later in ((crontab("30", "3"), timedelta(minutes=80)), (30.0, timedelta(seconds=30))):
         with time_machine.travel(now, tick=False):
             redbeat.schedulers.RedBeatSchedulerEntry("by hand", "tests.by_hand", schedule, app=app).save()
-            key = Entry("by hand", app=app).key
-            next(Entry.from_key(key, app=app))
-            entry = Entry.from_key(key, app=app)
+            key = Scheduler.Entry("by hand", app=app).key
+            next(Scheduler.Entry.from_key(key, app=app))
+            entry = Scheduler.Entry.from_key(key, app=app)
             assert (entry.is_due()[0], entry.score) == (False, (now + later).timestamp())
             entry.delete()

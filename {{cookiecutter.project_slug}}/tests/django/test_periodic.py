@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from celery import current_app
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -18,6 +17,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from backend.platform.periodic import register_periodic_task
 from backend.schedule.scheduler import Scheduler
+from config.celery import celery_app
 from devtools.stack import ROOT, Stack, running_stack
 from devtools.web_services import WEB_SERVICES
 from shared.beat_settings import BeatSettings
@@ -70,12 +70,11 @@ def test_command_registers() -> None:
 
 @pytest.mark.django_db
 def test_crontabs_from_the_database_are_right_when_clocks_are_changed() -> None:
-    app = current_app._get_current_object()
-    scheduler = Scheduler(app=app, lazy=True)
+    scheduler = Scheduler(app=celery_app, lazy=True)
 
     def add(crontab: ZonedCrontab) -> Any:
         PeriodicTask.objects.filter(name=repr(crontab)).delete()
-        return Scheduler.Entry.from_entry(repr(crontab), app=app, task=TASK, schedule=crontab)
+        return Scheduler.Entry.from_entry(repr(crontab), app=celery_app, task=TASK, schedule=crontab)
 
     def keep(entry: Any) -> Any:
         entry.save()
