@@ -35,19 +35,26 @@ class Entry:
     timezone: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a time zone that does not exist, or that means nothing.
+        """Refuse a clock that does not exist, or that means nothing.
 
         Raises:
             SystemExit: the entry has one.
         """
+        if problem := self._find_problem():
+            raise SystemExit(f"error: schedule entry {self.name!r}: {problem}")
+
+    def _find_problem(self) -> str | None:
+        if getattr(self.schedule, "nowfun", None):
+            return "nowfun: is not heeded: name the time zone, as in timezone='Europe/Berlin'"
         if self.timezone is None:
-            return
+            return None
+        if not isinstance(self.schedule, crontab):
+            return "timezone: is for a crontab, not for seconds"
         try:
             find_zone(self.timezone)
         except ValueError as error:
-            raise SystemExit(f"error: schedule entry {self.name!r}: timezone: {error}") from None
-        if not isinstance(self.schedule, crontab):
-            raise SystemExit(f"error: schedule entry {self.name!r}: timezone: is for a crontab, not for seconds")
+            return f"timezone: {error}"
+        return None
 
 
 def entries(settings: BeatSettings) -> list[Entry]:

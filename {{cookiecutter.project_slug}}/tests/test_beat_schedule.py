@@ -6,10 +6,10 @@ import pytest
 from celery.schedules import crontab
 
 from devtools.stack import Stack
-from shared.beat_schedule import celery_beat_schedule
+from shared.beat_schedule import celery_beat_schedule, refuse_other_schedules
 from shared.layout import QUEUES, SERVICES
 from shared.settings import consumed_queues
-from tests.conftest import sender_for
+from tests.conftest import sender_for, service_apps
 from tests.test_consistency import registered_tasks
 from tests.test_runnable import run
 
@@ -21,6 +21,12 @@ def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
         assert consumers, f"schedule entry {name}: nobody listens to {queue}"
         for consumer in consumers:
             assert entry["task"] in registered_tasks(consumer.worker_app), f"schedule entry {name}: no {entry['task']}"
+
+
+def test_no_service_has_another_schedule() -> None:
+    for app in service_apps():
+        app.loader.import_default_modules()
+        refuse_other_schedules(app)
 
 
 @pytest.mark.parametrize("signal", ["on_after_configure", "on_after_finalize"])

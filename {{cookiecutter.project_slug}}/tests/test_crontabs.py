@@ -119,6 +119,13 @@ def test_time_zone_that_does_not_exist_is_refused_where_it_is_written(
     assert str(refused.value).startswith(f"error: schedule entry 'nightly': timezone: {line}")
 
 
-def test_seconds_have_no_time_zone() -> None:
-    with pytest.raises(SystemExit, match="error: schedule entry 'often': timezone: is for a crontab, not for seconds"):
-        Entry("often", "tests.often", 30.0, expires=60, timezone="Europe/Berlin")
+@pytest.mark.parametrize(
+    ("schedule", "zone", "problem"),
+    [
+        (30.0, "Europe/Berlin", "timezone: is for a crontab, not for seconds"),
+        (crontab("30", "2", nowfun=datetime.now), None, "nowfun: is not heeded: name the time zone"),
+    ],
+)
+def test_clock_that_means_nothing_is_refused(schedule: float | crontab, zone: str | None, problem: str) -> None:
+    with pytest.raises(SystemExit, match=f"error: schedule entry 'often': {problem}"):
+        Entry("often", "tests.often", schedule, expires=60, timezone=zone)
