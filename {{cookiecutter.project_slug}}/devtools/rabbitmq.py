@@ -1,6 +1,7 @@
 """A private RabbitMQ node on ports of its own, from a RabbitMQ that is installed on this machine."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -15,6 +16,8 @@ from devtools.servers import server
 # Debian puts a wrapper on PATH that insists on the user "rabbitmq"; this is what it wraps.
 UNWRAPPED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
+OF_NODE = ("HOME", "ERL_", "RABBITMQ_")  # how the variables begin that tell where a node is
+
 
 def server_binary() -> str | None:
     """Return RabbitMQ's start script, or ``None`` if RabbitMQ is not installed."""
@@ -28,7 +31,7 @@ def private_rabbitmq(
     """Run a node while the context is open.
 
     Args:
-        directory: for its data and its log.
+        directory: for its data and its log, and for ``rabbitmqctl``, which asks this node.
         binary: RabbitMQ's start script.
         port: a free one by default.
         settings: further lines of its ``rabbitmq.conf``.
@@ -57,6 +60,12 @@ def private_rabbitmq(
         "RABBITMQ_LOG_BASE": str(directory / "logs"),
         "RABBITMQ_PID_FILE": str(directory / "pid"),
     }
+
+    control = directory / "rabbitmqctl"
+    exports = [f"export {name}={shlex.quote(environment[name])}" for name in environment if name.startswith(OF_NODE)]
+    command = f'exec {shlex.quote(str(Path(binary).with_name("rabbitmqctl")))} "$@"'
+    control.write_text("\n".join(["#!/bin/sh", *exports, command, ""]))
+    control.chmod(0o755)
 
     def is_ready() -> bool:
         try:

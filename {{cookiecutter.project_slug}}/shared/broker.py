@@ -21,6 +21,7 @@ class Broker:
             fractions, too; raises ``ValueError`` if it cannot wait for so long.
         redelivery: returns after how many seconds it hands a running task out again, and why; ``None``: never.
         default_port: where it listens.
+        check: looks whether it can be used, and raises whatever its client raises.
         collect: fetches the messages that the broker itself has put aside.
         publish: sends messages, or raises ``BrokerUnavailableError`` in time.
         publish_async: the same without blocking the event loop.
@@ -32,6 +33,7 @@ class Broker:
     delay: Callable[[Celery, float], int | None]
     redelivery: Callable[[CelerySettings], tuple[int, str] | None]
     default_port: int
+    check: Callable[[Celery], object]
     collect: Callable[[Celery, DeadLetters], int]
     publish: Callable[[Celery, Sequence[Message]], None]
     publish_async: Callable[[Celery, Sequence[Message]], Awaitable[None]]

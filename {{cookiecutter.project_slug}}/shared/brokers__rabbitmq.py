@@ -19,7 +19,7 @@ from shared.broker import Broker
 from shared.layout import PROJECT
 from shared.rabbitmq_dead_letters import DEAD_QUEUE, TaskQueue, collect_dead
 from shared.rabbitmq_state import WorkerQueue
-from shared.redis_broker import redis_broker, redis_delay, redis_redelivery, redis_refusal
+from shared.redis_broker import redis_broker, redis_check, redis_delay, redis_redelivery, redis_refusal
 from shared.redis_publisher import publish, publish_async
 from shared.settings import CelerySettings, Role, all_queues
 from shared.tls import ca_file
@@ -27,6 +27,17 @@ from shared.unclaimed import collect_unclaimed
 
 CONSUMER_TIMEOUT = 1800  # seconds, RabbitMQ's default
 DELIVERY_LIMIT = 20
+# What a user must be allowed to do. https://www.rabbitmq.com/docs/access-control#authorisation
+RIGHTS = {
+    ("Exchange.declare", "exchange"): "configure",
+    ("Queue.declare", "queue"): "configure",
+    ("Queue.declare", "exchange"): "write",  # to the one for its dead letters
+    ("Queue.bind", "queue"): "write",
+    ("Queue.bind", "exchange"): "read",
+    ("Basic.publish", "exchange"): "write",
+    ("Basic.consume", "queue"): "read",
+    ("Basic.get", "queue"): "read",
+}
 LONGEST_DELAY = 2**MAX_NUMBER_OF_BITS_TO_USE - 1  # seconds: some eight years
 
 
@@ -124,7 +135,10 @@ def rabbitmq_refusal(error: BaseException) -> str | None:
         return None
     if "Login was refused" in said:
         return "the name or the password"
-    return f"{'the virtual host' if isinstance(error, NotAllowed) else 'the user a right that it needs'} ({said})"
+    if isinstance(error, NotAllowed):
+        return f"the virtual host ({said})"
+    right = RIGHTS.get((str(error.method_name), "queue" if "access to queue" in said else "exchange"))
+    return f"the user {f'the right to {right}, which it needs' if right else 'a right that it needs'} ({said})"
 
 
 RABBITMQ = Broker(
@@ -132,6 +146,7 @@ RABBITMQ = Broker(
     rabbitmq_delay,
     rabbitmq_redelivery,
     5672,
+    rabbitmq_publisher.check,
     collect_dead,
     rabbitmq_publisher.publish,
     rabbitmq_publisher.publish_async,
@@ -143,6 +158,7 @@ REDIS = Broker(
     redis_delay,
     redis_redelivery,
     6379,
+    redis_check,
     collect_unclaimed,
     publish,
     publish_async,

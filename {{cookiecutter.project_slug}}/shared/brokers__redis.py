@@ -1,7 +1,7 @@
 """The brokers that this project can use."""
 
 from shared.broker import Broker
-from shared.redis_broker import redis_broker, redis_delay, redis_redelivery, redis_refusal
+from shared.redis_broker import redis_broker, redis_check, redis_delay, redis_redelivery, redis_refusal
 from shared.redis_publisher import publish, publish_async
 from shared.unclaimed import collect_unclaimed
 
@@ -10,6 +10,7 @@ REDIS = Broker(
     redis_delay,
     redis_redelivery,
     6379,
+    redis_check,
     collect_unclaimed,
     publish,
     publish_async,

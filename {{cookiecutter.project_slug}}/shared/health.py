@@ -8,6 +8,7 @@ from celery import current_app
 
 from shared.deadline import sender_pool
 from shared.environment import load
+from shared.find_broker import find_broker
 from shared.redis_state import check_redis_servers
 from shared.settings import CelerySettings
 
@@ -17,11 +18,9 @@ Check = Callable[[], object]
 
 
 def check_broker() -> None:
-    """Connect to the broker, once; raise whatever its client raises."""
-    with current_app.connection_for_write() as connection:
-        # By itself it would try again after two seconds, when nobody waits any more to hear what is wrong.
-        transport: Any = connection.transport
-        transport.close_connection(transport.establish_connection())
+    """Look whether the broker can be used; raise whatever its client raises."""
+    app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
+    find_broker(app.conf.broker_url).check(app)
 
 
 def check_result_backend() -> None:

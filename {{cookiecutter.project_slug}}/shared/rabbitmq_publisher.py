@@ -27,6 +27,7 @@ from shared.deadline import (
 )
 from shared.outbox import Message
 from shared.publishing import Envelope, facts, is_plain, publish_by_celery, publish_by_celery_async
+from shared.rabbitmq_transport import BlockedError
 from shared.rabbitmq_wire import Parcel, Problem, Wire
 from shared.redis_publisher import Command, async_line_to, line_to, notes
 
@@ -67,9 +68,31 @@ class Wires:
         return within_deadline(lambda: self._use(Wire(self._app), parcel, deadline), deadline - monotonic())
 
     def _use(self, wire: Wire, parcel: Parcel, deadline: float) -> Problem:
-        [problem] = wire.send([parcel], deadline)
-        self._idle.append(wire)
+        with self._kept(wire):
+            [problem] = wire.send([parcel], deadline)
         return problem
+
+    def check(self) -> None:
+        """Look whether the broker takes messages; raise whatever its client raises."""
+        try:
+            wire = self._idle.pop()
+        except IndexError:
+            wire = Wire(self._app)
+        with self._kept(wire):
+            try:
+                wire.check()
+            except OSError:
+                wire.check()  # on a new connection: the other one was lost, perhaps long ago
+
+    @contextmanager
+    def _kept(self, wire: Wire) -> Iterator[None]:
+        """Keep ``wire`` for the next one if its connection is not lost."""
+        try:
+            yield
+        except BlockedError:
+            self._idle.append(wire)
+            raise
+        self._idle.append(wire)
 
 
 class AsyncWire:
@@ -150,6 +173,11 @@ def _wires_of(app: Celery) -> Wires:
 def _async_wire_of(app: Celery) -> AsyncWire:
     wires, url = _async_wires.setdefault(asyncio.get_running_loop(), {}), facts(app).broker_url
     return wires.get(url) or wires.setdefault(url, AsyncWire(app))
+
+
+def check(app: Celery) -> None:
+    """Look whether the broker takes messages, and lets the queues be declared; raise whatever its client raises."""
+    _wires_of(app).check()
 
 
 def is_direct(app: Celery, messages: Sequence[Message]) -> bool:

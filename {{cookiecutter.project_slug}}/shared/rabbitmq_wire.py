@@ -3,8 +3,8 @@
 https://www.rabbitmq.com/docs/confirms
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -15,6 +15,7 @@ from kombu import Connection
 from shared.deadline import DEADLINE, UNREACHABLE, BrokerUnavailableError
 from shared.publishing import Envelope, facts
 from shared.queue_limit import count_waiting, must_ask, note_waiting, refuse_if_full
+from shared.rabbitmq_transport import BlockedError
 
 Parcel = Sequence[Envelope]  # what one sender wants to be sent
 Problem = BrokerUnavailableError | None
@@ -68,7 +69,9 @@ class Wire:
         options: Any = {"heartbeat": 0, "transport_options": transport_options}
         self._connection: Connection = app.connection_for_write(**options)
         self._lost = (*self._connection.connection_errors, *self._connection.channel_errors)
+        self._queues = app.conf.task_queues
         self._channel: Any = None
+        self._asking: Any = None  # a channel of its own, as the messages on the other one are counted
         self._confirmations: Confirmations
         self._declared: set[str] = set()
 
@@ -77,12 +80,28 @@ class Wire:
 
         Raises:
             TimeoutError: the broker has not confirmed it at ``deadline``.
+            BlockedError: the broker has an alarm.
             OSError: the connection was lost, perhaps long ago. The next call makes a new one.
         """
+        with self._in_use():
+            return self._send(parcels, deadline)
+
+    def check(self) -> None:
+        """Declare every queue, once, and look whether the broker has an alarm; raise what ``send`` does."""
+        with self._in_use():
+            for queue in self._queues:
+                self._declare(queue, queue.routing_key)
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Connect, unless the broker has an alarm or takes messages on this connection already."""
         try:
             if self._channel is None:
                 self._open()
-            return self._send(parcels, deadline)
+            self._asking.look_for_alarm()
+            yield
+        except BlockedError:
+            raise  # kept, since the broker would not notice that it is closed, and says here when the alarm is over
         except BaseException as error:
             self._close()
             if isinstance(error, self._lost) and not isinstance(error, UNREACHABLE):
@@ -97,6 +116,7 @@ class Wire:
                 self._publish(number, parcel)
         while self._confirmations:
             self._connection.drain_events(timeout=max(0.001, deadline - monotonic()))
+        self._connection.connection.taken_at = monotonic()
         self._declared -= self._confirmations.unroutable
         return [problem or self._refusal(*each) for problem, each in zip(problems, enumerate(parcels), strict=True)]
 
@@ -121,9 +141,7 @@ class Wire:
 
     def _publish(self, number: int, parcel: Parcel) -> None:
         for envelope in parcel:
-            if envelope.routing_key not in self._declared:
-                envelope.queue.bind(self._channel).declare()
-                self._declared.add(envelope.routing_key)
+            self._declare(envelope.queue, envelope.routing_key)
             self._channel.basic_publish(
                 _content(envelope),
                 exchange=envelope.exchange,
@@ -132,8 +150,14 @@ class Wire:
             )
             self._confirmations.add(number)
 
+    def _declare(self, queue: Any, routing_key: str) -> None:
+        if routing_key not in self._declared:
+            queue.bind(self._channel).declare()
+            self._declared.add(routing_key)
+
     def _open(self) -> None:
         self._connection.connect()
+        self._asking = self._connection.channel()
         self._channel = self._connection.default_channel
         self._channel.confirm_select()
         self._confirmations = Confirmations(self._channel)

@@ -77,6 +77,14 @@ def redis_redelivery(settings: CelerySettings) -> tuple[int, str] | None:
     return timeout, f"without leases it would run twice after CELERY_BROKER_VISIBILITY_TIMEOUT ({timeout} s)"
 
 
+def redis_check(app: Celery) -> None:
+    """Connect, once; raise whatever the client raises."""
+    with app.connection_for_write() as connection:
+        # By itself it would try again after two seconds, when nobody waits any more to hear what is wrong.
+        transport: Any = connection.transport
+        transport.close_connection(transport.establish_connection())
+
+
 def redis_delay(app: Celery, seconds: float) -> None:
     """Refuse a delay that is longer than the visibility timeout; any other is kept to the fraction of a second.
 

@@ -1,0 +1,127 @@
+"""What RabbitMQ does to its clients: it blocks senders, closes connections, deletes queues, and refuses rights."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from devtools.stack import Stack
+from shared.contracts import PINGS, Ping
+from shared.deadline import DEADLINE, BrokerUnavailableError
+from shared.health import check_broker
+from shared.layout import queue_names
+from shared.queue_limit import count_waiting
+from shared.rabbitmq_transport import FRESH
+from shared.refusals import refuse_refusing_servers
+from shared.settings import CelerySettings
+from tests.conftest import sender_for
+from tests.test_rabbitmq import required_binary
+from tests.test_tls import check_servers
+
+QUEUE = queue_names()[0]
+PING = PINGS[QUEUE]
+
+
+def control(broker: Stack, *words: str) -> None:
+    """Be the operator of the node."""
+    assert required_binary()
+    subprocess.run([broker.directory / "rabbitmq" / "rabbitmqctl", *words], check=True, capture_output=True, timeout=60)
+
+
+@contextmanager
+def alarm(broker: Stack) -> Iterator[None]:
+    """Let the disk be too small while the context is open."""
+    control(broker, "set_disk_free_limit", "900GB")
+    try:
+        yield
+    finally:
+        control(broker, "set_disk_free_limit", "1MB")
+
+
+def sent(app: Celery, seconds: float = 30) -> str:
+    """Send a ping as soon as the broker takes it, and return its id."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return PING.send(Ping())
+        except BrokerUnavailableError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_in_an_alarm_senders_are_told_and_workers_go_on(sender: Celery, broker: Stack) -> None:
+    waiting = [sent(sender) for _ in range(3)]
+    waiting.append(sender.send_task(PING.name, queue=QUEUE).id)
+    time.sleep(FRESH)  # what has just been taken may be taken once more
+    with alarm(broker):
+        attempts: list[Callable[[], str]] = [lambda: PING.send(Ping()), lambda: asyncio.run(PING.send_async(Ping()))]
+        for attempt in attempts:
+            for _ in range(2):
+                began = time.monotonic()
+                with pytest.raises(BrokerUnavailableError, match=r"RabbitMQ has an alarm .*low on disk"):
+                    attempt()
+                assert time.monotonic() - began < DEADLINE
+        with pytest.raises(OperationalError, match="it is low on disk"):
+            sender.send_task(PING.name, queue=QUEUE)
+        with pytest.raises(OperationalError, match="it is low on disk"):
+            sender.control.ping(timeout=1)
+        with pytest.raises(OperationalError, match="it is low on disk"):
+            check_broker()
+        url = broker.environment["CELERY_BROKER_URL"]
+        refused = check_servers(broker.environment["REDIS_URL"], CELERY_BROKER_URL=url)
+        assert refused.returncode == 1
+        assert "CELERY_BROKER_URL" in refused.stderr
+        assert "RabbitMQ has an alarm" in refused.stderr
+        broker.start("alarmed", f"python -m shared.commands.worker {QUEUE}")
+        for task_id in waiting:
+            assert sender.AsyncResult(task_id).get(timeout=60) == "pong"
+        broker.stop("alarmed")
+        assert "Traceback" not in broker.log("alarmed").read_text()
+    sent(sender)
+    check_broker()
+    with sender.connection_for_write() as connection:
+        assert count_waiting(connection, QUEUE) == 1  # nothing of what was refused
+        sender.amqp.queues[QUEUE].bind(connection).purge()
+
+
+def test_operator_of_the_node_stops_nobody_for_long(
+    sender: Celery, start_worker: Callable[..., Celery], broker: Stack
+) -> None:
+    start_worker(QUEUE, "operated")
+    for commands in (["close_all_connections", "maintenance"], ["delete_queue", QUEUE], ["stop_app"], ["start_app"]):
+        control(broker, *commands)
+        if commands != ["stop_app"]:
+            assert sender.AsyncResult(sent(sender)).get(timeout=60) == "pong"
+            check_broker()
+    log = broker.log("operated").read_text()
+    assert log.count(f"the queue {QUEUE} was deleted, and what waited in it is lost; it is declared again") == 1
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("rights", "missing"),
+    [(("^$", ".*", ".*"), "configure"), ((".*", "^$", ".*"), "write"), ((".*", ".*", "^$"), "read")],
+)
+def test_right_that_a_user_lacks_is_named(broker: Stack, rights: tuple[str, str, str], missing: str) -> None:
+    name = f"cannot-{missing}"
+    control(broker, "add_user", name, "Sesame")
+    control(broker, "set_permissions", name, *rights)
+    url = urlsplit(broker.environment["CELERY_BROKER_URL"])
+    url = url._replace(netloc=f"{name}:Sesame@{url.hostname}:{url.port}")
+    variables = {"redis_url": broker.environment["REDIS_URL"], "celery_broker_url": url.geturl()}
+    with sender_for({name.upper(): value for name, value in variables.items()}) as app:
+        app.set_current()
+        with pytest.raises(SystemExit) as stopped:
+            refuse_refusing_servers(CelerySettings(**variables))  # type: ignore[arg-type]
+    [line] = str(stopped.value).splitlines()
+    assert line.startswith(
+        f"error: CELERY_BROKER_URL: the server at {url.hostname}:{url.port} refuses the user the right to {missing}, "
+    )
+    assert line.endswith("; correct the variable and start this process again")
+    assert "Sesame" not in line
