@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,52 @@ def test_connection_to_a_server_that_was_demoted_is_given_up(server: Server) -> 
             client.set("key", "value")
         server.promote()
         assert client.client_id() != before
+
+
+@contextmanager
+def without_replica(server: Server) -> Iterator[None]:
+    """Let the server want a replica that is not there."""
+    server.client().config_set("min-replicas-to-write", 1)
+    yield
+    server.client().config_set("min-replicas-to-write", 0)
+
+
+@contextmanager
+def without_disk(server: Server) -> Iterator[None]:
+    """Let the server fail to write its snapshot."""
+    client, snapshot = server.client(), server.folder / "dump.rdb"
+    client.config_set("save", "3600 1000000")
+    snapshot.mkdir()
+    for status in ("err", "ok"):
+        client.bgsave()
+        while client.info("persistence")["rdb_last_bgsave_status"] != status:
+            time.sleep(0.01)
+        if status == "err":
+            yield
+            snapshot.rmdir()
+
+
+@contextmanager
+def with_a_script(server: Server) -> Iterator[None]:
+    """Let the server run a script that does not end."""
+    client = server.client()
+    client.config_set("lua-time-limit", 1)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(server.client().eval, "while true do end", 0)
+        time.sleep(0.05)
+        yield
+        client.script_kill()
+        assert "killed" in str(running.exception())
+
+
+@pytest.mark.parametrize("state", [without_replica, without_disk, with_a_script])
+def test_server_that_takes_no_writes_is_tried_again(
+    server: Server, state: Callable[[Server], AbstractContextManager[None]]
+) -> None:
+    with redis_client(server.url) as client:
+        with state(server), pytest.raises(LostConnectionError, match="takes no writes"):
+            client.set("key", "value")
+        assert client.set("key", "value")
 
 
 def test_connection_is_kept_if_only_one_command_is_refused(server: Server) -> None:
