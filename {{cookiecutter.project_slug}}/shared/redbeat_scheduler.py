@@ -104,22 +104,30 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     _has_looked = False  # at the lock or at the schedule
     _holds_lock = False
     _problem = ""
+    _is_begun = False  # of the class: whether a scheduler of this process is being made
 
     def setup_schedule(self) -> None:
         """Write the schedule of the code into Redis, as soon as that can be used.
 
         Raises:
-            SystemExit: Redis refuses what the URL says.
+            SystemExit: Redis refuses what the URL says, or beat is to stop.
         """
-        while True:
-            try:
-                super().setup_schedule()
-                self._problem = ""
-                return
-            except RedisError as error:
-                self._report(error)
-                heartbeat().write(WAITING_FOR_REDIS, PATIENCE)
-                sleep(PAUSE)
+        if Scheduler._is_begun:
+            # Celery's handler of SIGTERM asks for the scheduler, and would wait here for another one.
+            raise SystemExit
+        Scheduler._is_begun = True
+        try:
+            while True:
+                try:
+                    super().setup_schedule()
+                    self._problem = ""
+                    return
+                except RedisError as error:
+                    self._report(error)
+                    heartbeat().write(WAITING_FOR_REDIS, PATIENCE)
+                    sleep(PAUSE)
+        finally:
+            Scheduler._is_begun = False
 
     def tick(self, *args: Any, **options: Any) -> float:
         """Send what is due if this beat has the lock, and return after how many seconds to look again.

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import signal
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from celery import Celery
 from celery.schedules import crontab
 from redis import Redis
 
+from devtools.ports import free_port
 from devtools.stack import Stack
 from shared.celery_settings import celery_configuration
 from shared.crontabs import ZonedCrontab
@@ -138,6 +140,13 @@ def wait_for_line(stack: Stack, names: Iterable[str], text: str) -> None:
         stack.check()
         assert time.monotonic() < deadline, [stack.log(name).read_text() for name in names]
         time.sleep(0.1)
+
+
+def test_beat_that_waits_for_its_server_ends_when_it_is_told_to(broker: Stack) -> None:
+    start(broker, "beat-told", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    wait_for_line(broker, ["beat-told"], "Redis cannot be used")
+    broker.send_signal("beat-told", signal.SIGTERM)
+    assert broker.wait("beat-told", 5) == 0
 
 
 def test_crontabs_from_redis_are_right_when_clocks_are_changed(broker: Stack) -> None:
