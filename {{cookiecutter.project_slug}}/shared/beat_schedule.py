@@ -99,8 +99,8 @@ def refuse_other_schedules(app: Celery) -> None:
         SystemExit: there is one.
     """
     table, found = celery_beat_schedule(), app.conf.beat_schedule
-    for name in [*found, *table]:
-        if found.get(name) != table.get(name):
+    for name in found:
+        if found[name] != table.get(name):
             raise SystemExit(
                 f"error: schedule entry {name!r}: beat_schedule was set in Celery's configuration, which is made from "
                 "the table in shared/beat_schedule.py: write an Entry there instead"
