@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from devtools.stack import Stack
+from devtools.stack import Stack, running_stack
 from shared.contracts import PINGS, Ping
 from shared.deadline import DEADLINE, BrokerUnavailableError
 from shared.health import check_broker
@@ -20,12 +20,19 @@ from shared.queue_limit import count_waiting
 from shared.rabbitmq_transport import FRESH
 from shared.refusals import refuse_refusing_servers
 from shared.settings import CelerySettings
-from tests.conftest import sender_for
+from tests.conftest import STACK_ENVIRONMENT, sender_for
 from tests.test_rabbitmq import required_binary
 from tests.test_tls import check_servers
 
 QUEUE = queue_names()[0]
 PING = PINGS[QUEUE]
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Stack]:
+    """A broker of these tests' own: to others it would have closed the connections that they keep."""
+    with running_stack(extra=STACK_ENVIRONMENT, only=set()) as running:
+        yield running
 
 
 def control(broker: Stack, *words: str) -> None:
@@ -104,6 +111,7 @@ def test_operator_of_the_node_stops_nobody_for_long(
     assert "Traceback" not in log
 
 
+@pytest.mark.usefixtures("sender")  # which gives this process its app back
 @pytest.mark.parametrize(
     ("rights", "missing"),
     [(("^$", ".*", ".*"), "configure"), ((".*", "^$", ".*"), "write"), ((".*", ".*", "^$"), "read")],
