@@ -92,7 +92,9 @@ def test_server_that_evicts_is_refused_outside_development_only(
 
 
 def production() -> dict[str, str]:
+    """Return the variables of production, with the database of these tests."""
     settings = parse((ROOT / "envs/prod.env").read_text())
+    settings.pop("DATABASE_URL", None)
     return {name: value.replace(PLACEHOLDER, "a" * 50) for name, value in settings.items()}
 
 
