@@ -6,7 +6,7 @@ import sys
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
-from django.db.utils import OperationalError
+from django.db.utils import OperationalError, ProgrammingError
 
 from config.database import connection_problem
 
@@ -26,7 +26,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)
-    except OperationalError as error:
+    except (OperationalError, ProgrammingError) as error:
         problem = connection_problem(error, settings.DATABASES["default"])
         if problem is None:
             raise

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import app
 from app.database import Base, engine
@@ -43,7 +43,7 @@ def main() -> None:
     """
     try:
         create_tables()
-    except OperationalError as error:
+    except (OperationalError, ProgrammingError) as error:
         url = engine().url
         problem = database_problem(str(error.orig), host=url.host, port=url.port, user=url.username, name=url.database)
         if problem is None:

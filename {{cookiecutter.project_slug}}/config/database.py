@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from django.db.utils import OperationalError
+from django.db.utils import DatabaseError
 
 from shared.database_problems import database_problem
 
@@ -30,7 +30,7 @@ def database(url: str) -> dj_database_url.DBConfig:
     return configuration
 
 
-def connection_problem(error: OperationalError, configuration: Mapping[str, Any]) -> str | None:
+def connection_problem(error: DatabaseError, configuration: Mapping[str, Any]) -> str | None:
     """Say in one line why there is no connection; ``None`` if ``error`` is about something else."""
     return database_problem(
         str(error),

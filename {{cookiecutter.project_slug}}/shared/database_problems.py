@@ -11,6 +11,7 @@ NO_CONNECTION = re.compile(
 PASSWORD_REFUSED = re.compile(r".*authentication failed|no password supplied")
 USER_REFUSED = re.compile(r"role .*")
 NO_DATABASE = re.compile(r"database .* does not exist")
+BAD_OPTION = re.compile(r'(invalid connection option ".*"|bad value for \w+: .*|invalid \w+ value: ".*")$')
 
 
 def database_problem(said: str, *, host: str | None, port: object, user: str | None, name: object) -> str | None:
@@ -29,6 +30,8 @@ def database_problem(said: str, *, host: str | None, port: object, user: str | N
     if said == "unable to open database file":
         advice = "make its folder, let this user write there, or correct the variable"
         return f"DATABASE_URL: SQLite cannot open {name}: {advice}"
+    if option := BAD_OPTION.search(said):
+        return f"DATABASE_URL: {option.group()}: correct what stands after '?'"
     found = NO_CONNECTION.match(said)
     if not found:
         return None

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from amqp import Message, spec
-from amqp.exceptions import RecoverableConnectionError
+from amqp.exceptions import RecoverableChannelError, RecoverableConnectionError
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 from kombu.transport import TRANSPORT_ALIASES, pyamqp
@@ -28,12 +28,18 @@ class BlockedError(OperationalError):
     """RabbitMQ takes no messages now. It is none of the errors after which Celery connects anew and sends again."""
 
 
+class NoQueueError(RecoverableChannelError):
+    """No queue gets a message. Celery declares the queue anew and sends it again, as its retry policy says."""
+
+
 class Channel(pyamqp.Channel):
     """A channel on which a sender meets an alarm before it sends anything, and that says which queue is gone."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._taken: dict[str, str] = {}  # the queue by the tag of its consumer
+        self._is_returned = False  # whether no queue gets the message that is being published
+        self.events["basic_return"].add(self._note_return)
 
     def look_for_alarm(self) -> None:
         """Ask whether RabbitMQ takes messages, unless it has just taken one.
@@ -95,9 +101,16 @@ class Channel(pyamqp.Channel):
         return super().close(*arguments, **options)
 
     def _publish_confirmed(self, *arguments: Any, **options: Any) -> Any:
+        self._is_returned = False
         result = super().basic_publish_confirm(*arguments, **options)
         self.connection.taken_at = monotonic()
+        if self._is_returned:
+            self.connection.client.declared_entities.clear()
+            raise NoQueueError("no queue gets this message: it is sent to an exchange to which no queue is bound")
         return result
+
+    def _note_return(self, *_: Any) -> None:
+        self._is_returned = True
 
 
 class Connection(pyamqp.Connection):

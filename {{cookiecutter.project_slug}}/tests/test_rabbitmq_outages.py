@@ -111,6 +111,22 @@ def test_operator_of_the_node_stops_nobody_for_long(
     assert "Traceback" not in log
 
 
+def test_queue_that_nobody_consumes_may_be_deleted(sender: Celery, broker: Stack) -> None:
+    sends: list[Callable[[], object]] = [lambda: sender.send_task(PING.name, queue=QUEUE), lambda: sent(sender)]
+    for send in sends:
+        send()
+        control(broker, "delete_queue", QUEUE)
+        send()
+        with sender.connection_for_write() as connection:
+            assert count_waiting(connection, QUEUE) == 1
+    options = {"exchange": "amq.direct", "routing_key": "nobody", "retry_policy": {"max_retries": 1}}
+    with pytest.raises(OperationalError, match="no queue gets this message"):
+        sender.send_task(PING.name, **options)
+    sender.send_task(PING.name, mandatory=False, **options)
+    with sender.connection_for_write() as connection:
+        sender.amqp.queues[QUEUE].bind(connection).purge()
+
+
 @pytest.mark.usefixtures("sender")  # which gives this process its app back
 @pytest.mark.parametrize(
     ("rights", "missing"),

@@ -55,6 +55,18 @@ def test_command_ends_in_one_line_when_nobody_listens() -> None:
     assert done.stderr == f"error: {problem}: start it, or correct the variable\n"
 
 
+@pytest.mark.parametrize("option", ["sslmod=require", "sslmode=maybe", "connect_timeout=soon"])
+def test_option_that_postgresql_does_not_know_is_refused_in_one_line(option: str) -> None:
+    url = f"postgres://shop:Sesame@127.0.0.1:1/shop?{option}"
+    done = python("-m", "app.create_tables", url=url)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: DATABASE_URL: ")
+    assert option.split("=")[0] in line
+    assert line.endswith(": correct what stands after '?'")
+    assert "Sesame" not in line
+
+
 def test_command_ends_in_one_line_when_the_file_cannot_be_opened(tmp_path: Path) -> None:
     file = f"{tmp_path}/missing/db.sqlite3"
     done = python("-m", "app.create_tables", url=f"sqlite:///{file}")
