@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from amqp.exceptions import AccessRefused, NotAllowed
+from amqp.exceptions import AccessRefused, InternalError, NotAllowed
 from celery import Celery
 from kombu import Exchange
 from kombu.transport.native_delayed_delivery import MAX_NUMBER_OF_BITS_TO_USE
@@ -131,6 +131,9 @@ def rabbitmq_refusal(error: BaseException) -> str | None:
     A limit of connections is refused like a virtual host that is not there, but others may give theirs back.
     """
     said = " ".join(str(error).split())
+    if isinstance(error, InternalError) and "feature flag is disabled" in said:
+        # A server that was updated from 3.7 has it off until somebody turns it on.
+        return "quorum queues, which every queue here is, until you run: rabbitmqctl enable_feature_flag quorum_queue"
     if not isinstance(error, AccessRefused | NotAllowed) or "connection limit (" in said:
         return None
     if "Login was refused" in said:

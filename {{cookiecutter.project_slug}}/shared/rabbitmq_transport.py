@@ -39,7 +39,7 @@ class Channel(pyamqp.Channel):
         super().__init__(*arguments, **options)
         self._taken: dict[str, str] = {}  # the queue by the tag of its consumer
         self._is_returned = False  # whether no queue gets the message that is being published
-        self.events["basic_return"].add(self._note_return)
+        self.events["basic_return"].add(self._note_return)  # type: ignore[attr-defined]
 
     def look_for_alarm(self) -> None:
         """Ask whether RabbitMQ takes messages, unless it has just taken one.

@@ -5,13 +5,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from amqp.exceptions import InternalError
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from devtools.stack import Stack, running_stack
+from shared.brokers import BROKERS
 from shared.contracts import PINGS, Ping
 from shared.deadline import DEADLINE, BrokerUnavailableError
 from shared.health import check_broker
@@ -119,7 +122,7 @@ def test_queue_that_nobody_consumes_may_be_deleted(sender: Celery, broker: Stack
         send()
         with sender.connection_for_write() as connection:
             assert count_waiting(connection, QUEUE) == 1
-    options = {"exchange": "amq.direct", "routing_key": "nobody", "retry_policy": {"max_retries": 1}}
+    options: dict[str, Any] = {"exchange": "amq.direct", "routing_key": "nobody", "retry_policy": {"max_retries": 1}}
     with pytest.raises(OperationalError, match="no queue gets this message"):
         sender.send_task(PING.name, **options)
     sender.send_task(PING.name, mandatory=False, **options)
@@ -149,3 +152,19 @@ def test_right_that_a_user_lacks_is_named(broker: Stack, rights: tuple[str, str,
     )
     assert line.endswith("; correct the variable and start this process again")
     assert "Sesame" not in line
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Cannot declare a queue 'queue 'trinity.dead' in vhost '/'' of type 'rabbit_quorum_queue' on node "
+            "'rabbit@localhost': the corresponding feature flag is disabled",
+            "quorum queues, which every queue here is, until you run: rabbitmqctl enable_feature_flag quorum_queue",
+        ),
+        ("something else", None),
+    ],
+)
+def test_server_that_knows_no_quorum_queues_yet_is_told_from_one_with_a_fault(said: str, told: str | None) -> None:
+    """RabbitMQ 3.10 said so after a start with ``forced_feature_flags_on_init``; later ones always know them."""
+    assert BROKERS["amqp"].refusal(InternalError(said)) == told
