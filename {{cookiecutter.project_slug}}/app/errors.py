@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from shared.deadline import BrokerUnavailableError
@@ -16,6 +17,13 @@ def unavailable(what: str, error: Exception) -> HTTPException:
 
 async def _not_sent(request: Request, error: Exception) -> Response:
     return await http_exception_handler(request, unavailable("the task queue", error))
+
+
+def _invalid_body(request: Request, error: Exception) -> JSONResponse:
+    # FastAPI's own handler quotes the input, of which JSON cannot hold everything.
+    assert isinstance(error, RequestValidationError)
+    said = [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()]
+    return JSONResponse({"detail": said}, status_code=422)
 
 
 def _too_large(request: Request, error: Exception) -> JSONResponse:
@@ -33,8 +41,10 @@ def _key_reused(request: Request, error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     """Answer 503 wherever the broker does not answer in time or a queue is full, 413 where a message is too large.
 
-    An ``Idempotency-Key`` is answered by 400 if it is none, by 422 if it was used for another payload.
+    A bad body is answered by 422. An ``Idempotency-Key`` is answered by 400 if it is none, by 422 if it was used for
+    another payload.
     """
+    app.add_exception_handler(RequestValidationError, _invalid_body)
     app.add_exception_handler(InvalidKeyError, _invalid_key)
     app.add_exception_handler(KeyReusedError, _key_reused)
     app.add_exception_handler(MessageTooLargeError, _too_large)

@@ -43,7 +43,9 @@ def sends_task(view: View) -> View:
         try:
             return view(request, *args, **kwargs)
         except ValidationError as error:
-            return JsonResponse({"detail": error.errors(include_url=False, include_context=False)}, status=422)
+            # Without the input, of which JSON cannot hold everything.
+            said = error.errors(include_url=False, include_context=False, include_input=False)
+            return JsonResponse({"detail": said}, status=422)
         except InvalidKeyError as error:
             return JsonResponse({"detail": str(error)}, status=400)
         except KeyReusedError:

@@ -23,6 +23,7 @@ from shared.deadline import DEADLINE, BrokerUnavailableError
 from shared.delays import settle_delay
 from shared.find_broker import find_broker
 from shared.idempotency import HEADER, MAX_KEY_LENGTH
+from shared.layout import SERVICES
 from shared.outbox import Message, UnsendableError, relay, write_down
 from shared.payloads import check_size, shown_arguments
 from shared.publishing import facts, send_by_celery
@@ -226,7 +227,10 @@ class Contract(Generic[Payload]):
 
 
 def _app() -> Any:
-    return current_app._get_current_object()  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    if app.main == "default":  # Celery's own, which knows no broker
+        raise RuntimeError(f"no Celery app of this project is loaded here: import {SERVICES[0].celery_app} first")
+    return app
 
 
 def _send_now(messages: Sequence[Message]) -> None:

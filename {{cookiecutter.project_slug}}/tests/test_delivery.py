@@ -1,5 +1,7 @@
 """Through HTTP into the broker, run by a worker, and back: everything is real."""
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from devtools.stack import Stack
+from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES, Example, WebService
 from shared.contracts import PINGS, Ping
 from shared.delays import settle_delay
@@ -44,6 +46,25 @@ def test_bad_body_is_refused_before_anything_is_sent(stack: Stack, service: WebS
     response = httpx.post(f"{service.address(stack.environment)}{example.path}", json={"nonsense": 1})
     assert response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
     assert "Field required" in response.text
+
+
+@each_example
+@pytest.mark.parametrize("body", [b"", b"x", b'{"a', b"[]", b"\xff", b'{"text": NaN}', rb'{"text": "\ud800", "n": 1}'])
+def test_body_that_is_no_json_is_the_fault_of_its_sender(
+    stack: Stack, service: WebService, example: Example, body: bytes
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = httpx.post(f"{service.address(stack.environment)}{example.path}", content=body, headers=headers)
+    assert response.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY)
+    assert response.json()["detail"]
+
+
+def test_contract_of_a_process_without_an_app_says_what_to_import() -> None:
+    code = f"from shared.contracts import PINGS, Ping; PINGS['{queue_names()[0]}'].send(Ping())"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stderr.endswith(
+        f"RuntimeError: no Celery app of this project is loaded here: import {SERVICES[0].celery_app} first\n"
+    )
 
 
 @each_service
