@@ -84,6 +84,8 @@ def celery_beat_schedule() -> dict[str, dict[str, Any]]:
         queue = queue_of_task(entry.task)
         if queue is None:
             raise LookupError(f"schedule entry {entry.name!r}: no route matches the task {entry.task!r}")
+        if entry.name in schedule:
+            raise LookupError(f"schedule entry {entry.name!r}: another one has this name, and only one would be kept")
         options = {"queue": settings.beat_queue(queue), "expires": entry.expires}
         times = zoned(entry.schedule, entry.timezone)
         schedule[entry.name] = {"task": entry.task, "schedule": times, "options": options}

@@ -36,7 +36,8 @@ class ProjectApp(Celery):
         check_runnable(self._tasks.get(name))  # type: ignore[attr-defined]
         if countdown or eta:
             countdown, eta = settle_delay(self, countdown, eta)
-        options.setdefault("mandatory", True)  # or a broker may confirm, and drop, what no queue gets
+        if options.get("mandatory") is None:  # or a broker may take, and drop, what no queue gets
+            options["mandatory"] = True
         if options.get("task_type") is None:  # a task has done so by itself
             options = keep_choice(options)
         return super().send_task(name, args, kwargs, countdown, eta, *more, **options)  # type: ignore[arg-type]

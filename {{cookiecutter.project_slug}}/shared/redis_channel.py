@@ -6,6 +6,7 @@ And on a server without free memory, what is no task is left out rather than tha
 import logging
 from typing import Any
 
+from kombu.exceptions import OperationalError
 from kombu.log import get_logger
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import OutOfMemoryError
@@ -41,6 +42,18 @@ class OneClient:
             for key in self._keys(queue):
                 pipe.llen(key).delete(key)
             return sum(pipe.execute()[::2])
+
+    def basic_publish(
+        self, message: Any, exchange: str, routing_key: str, mandatory: bool = False, **options: Any
+    ) -> Any:
+        """Publish ``message``; kombu drops what no queue gets, also what must not be dropped.
+
+        Raises:
+            OperationalError: no queue gets a message that is ``mandatory``.
+        """
+        if mandatory and exchange and not self._lookup(exchange, routing_key):  # type: ignore[attr-defined]
+            raise OperationalError(f"no queue gets this message: none is bound to {exchange!r} with {routing_key!r}")
+        return super().basic_publish(message, exchange, routing_key, **options)  # type: ignore[misc]
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         """Bind a queue to an exchange. Tasks need no binding: they are sent to the queue itself."""

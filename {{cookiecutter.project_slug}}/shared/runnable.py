@@ -5,9 +5,9 @@ that the task succeeded. https://github.com/celery/celery/issues/6552
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import cache
-from types import AsyncGeneratorType, GeneratorType
+from types import GeneratorType
 from typing import Any
 
 from kombu.exceptions import EncodeError
@@ -69,7 +69,11 @@ def check_result(result: Any) -> None:
     Raises:
         EncodeError: ``result`` still has to be run. Celery lets a task fail that has returned what cannot be encoded.
     """
-    if isinstance(result, GeneratorType | AsyncGeneratorType) or inspect.isawaitable(result):
-        if isinstance(result, GeneratorType) or inspect.iscoroutine(result):
-            result.close()  # or Python warns that nobody awaited it
-        raise EncodeError(f"the task returned {type(result).__name__}, which nobody runs: return what comes out of it")
+    parts = result if isinstance(result, list | tuple) else (result,)
+    unrun = [part for part in parts if isinstance(part, Iterator | AsyncIterator) or inspect.isawaitable(part)]
+    for part in unrun:
+        if isinstance(part, GeneratorType) or inspect.iscoroutine(part):
+            part.close()  # or Python warns that nobody awaited it
+    if unrun:
+        kind = type(unrun[0]).__name__
+        raise EncodeError(f"the task returned {kind}, which nobody runs: return what comes out of it")

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from celery import Celery, current_app
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 QUEUED = "QUEUED"
 PROGRESS = "PROGRESS"
@@ -80,15 +80,22 @@ def read_status(task_id: str) -> TaskStatus | None:
     meta = current_app.backend.get_task_meta(task_id)
     if meta["status"] == "PENDING":
         return None
-    state = STATES[meta["status"]]
+    state = STATES.get(meta["status"], "started")  # a state of the task's own
     value = meta.get("result")
     return TaskStatus(
         task_id=task_id,
         state=state,
         result=value if state == "succeeded" else None,
         error=f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else None,
-        progress=Progress.model_validate(value) if state == "progress" else None,
+        progress=_read_progress(value) if state == "progress" else None,
         task=meta.get("name"),
         queue=meta.get("queue"),
         worker=meta.get("worker"),
     )
+
+
+def _read_progress(value: Any) -> Progress | None:
+    try:
+        return Progress.model_validate(value)
+    except ValidationError:  # a task may say in its own way how far it has come
+        return None

@@ -27,6 +27,8 @@ def find_url_problem(url: str, *, needs_host: bool = True) -> str | None:
         return f"holds a space or a character that cannot be printed: {ENCODE}"
     if "#" in url:
         return f"holds '#', with which the URL ends: {ENCODE}"
+    if ";" in url:  # at which Celery would split it
+        return f"holds ';': name one server, and {ENCODE}"
     if re.search("%(?![0-9A-Fa-f]{2})", url):
         return f"holds '%' without two hexadecimal digits after it: {ENCODE}"
     server, *rest = re.split("[/?]", url.partition("://")[2], maxsplit=1)

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from celery import Celery, current_app
+from hypothesis import settings
 
 from devtools.stack import Stack, running_stack
 from shared import sending
@@ -30,6 +31,10 @@ from shared.settings import CelerySettings, known_variables
 for variable in [*os.environ]:
     if variable.startswith("CELERY_") or variable in known_variables():
         del os.environ[variable]
+
+# Nor on how busy this machine is.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Nor on the proxy between this machine and the rest of the world.
 os.environ["NO_PROXY"] = "127.0.0.1"

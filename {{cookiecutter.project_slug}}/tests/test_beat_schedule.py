@@ -6,7 +6,8 @@ import pytest
 from celery.schedules import crontab
 
 from devtools.stack import Stack
-from shared.beat_schedule import celery_beat_schedule, refuse_other_schedules
+from shared import beat_schedule
+from shared.beat_schedule import celery_beat_schedule, entries, refuse_other_schedules
 from shared.layout import QUEUES, SERVICES
 from shared.settings import consumed_queues
 from tests.conftest import sender_for, service_apps
@@ -21,6 +22,12 @@ def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
         assert consumers, f"schedule entry {name}: nobody listens to {queue}"
         for consumer in consumers:
             assert entry["task"] in registered_tasks(consumer.worker_app), f"schedule entry {name}: no {entry['task']}"
+
+
+def test_two_entries_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat_schedule, "entries", lambda settings: [*entries(settings), *entries(settings)])
+    with pytest.raises(LookupError, match="another one has this name"):
+        celery_beat_schedule()
 
 
 def test_no_service_has_another_schedule() -> None:

@@ -66,7 +66,7 @@ def field(first: int, last: int) -> st.SearchStrategy[str]:
     return st.one_of(st.just("*"), st.just("*/5"), some)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from([*DAYS, ("America/Santiago", datetime(2026, 9, 6, 0, tzinfo=UTC))]),
     st.integers(0, 59),

@@ -145,7 +145,7 @@ def test_task_that_cannot_go_back_waits_where_it_is(broker: Stack, monkeypatch: 
     app.close()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.floats(allow_nan=True, allow_infinity=True) | st.integers(-(10**12), 10**12))
 def test_any_delay_is_taken_as_it_is_or_refused(seconds: float) -> None:
     app = sender_for({})

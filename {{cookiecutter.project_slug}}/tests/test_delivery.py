@@ -59,6 +59,15 @@ def test_body_that_is_no_json_is_the_fault_of_its_sender(
     assert response.json()["detail"]
 
 
+@each_service
+@pytest.mark.parametrize(("kept", "said"), [("MINE", "started"), ("PROGRESS", "progress")])
+def test_state_of_a_task_s_own_is_no_error(stack: Stack, service: WebService, kept: str, said: str) -> None:
+    task_id = str(uuid4())
+    sender_for(stack.environment).backend.store_result(task_id, {"current": 1, "total": 3}, kept)
+    response = httpx.get(f"{service.address(stack.environment)}/tasks/{task_id}")
+    assert response.json() == {**response.json(), "state": said, "progress": None, "result": None}
+
+
 def test_contract_of_a_process_without_an_app_says_what_to_import() -> None:
     code = f"from shared.contracts import PINGS, Ping; PINGS['{queue_names()[0]}'].send(Ping())"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from kombu import Connection, Consumer, Message, Queue
+from kombu.exceptions import OperationalError
 
 from devtools.stack import ROOT, Stack
 from shared import leases, redis_broker, redis_transport
@@ -24,6 +25,7 @@ from shared.redis_client import redis_client
 from shared.settings import CelerySettings
 from tests.chaos.servers import RedisServer
 from tests.claiming import connect
+from tests.conftest import sender_for
 
 PREFIX = "test:"
 LEASE = 2.0
@@ -219,6 +221,21 @@ def test_garbage_is_set_aside_and_the_next_message_delivered(server: Server, tak
     assert [message for _, _, message in reversed(found)] == GARBAGE
     assert {json.loads(header)["reason"] for header, _, _ in found} == {"garbage"}
     assert server.keys() == {"unclaimed"}
+
+
+def nothing() -> None: ...
+
+
+def test_message_that_no_queue_gets_is_refused(server: Server) -> None:
+    app: Any = sender_for({"REDIS_URL": server.url})
+    task = app.task(nothing, name="nothing", shared=False)
+    place: dict[str, Any] = {"exchange": "elsewhere", "routing_key": "nowhere"}
+    with pytest.raises(OperationalError, match="no queue gets this message"):
+        app.send_task("nothing", **place)
+    with pytest.raises(OperationalError, match="no queue gets this message"):
+        task.apply_async(**place)
+    app.send_task("nothing", **place, mandatory=False)
+    assert server.keys() == set()
 
 
 def test_server_without_free_memory_can_be_emptied(server: Server, taker: Callable[..., Taker]) -> None:

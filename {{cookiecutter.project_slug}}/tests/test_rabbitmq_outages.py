@@ -114,8 +114,16 @@ def test_operator_of_the_node_stops_nobody_for_long(
     assert "Traceback" not in log
 
 
-def test_queue_that_nobody_consumes_may_be_deleted(sender: Celery, broker: Stack) -> None:
-    sends: list[Callable[[], object]] = [lambda: sender.send_task(PING.name, queue=QUEUE), lambda: sent(sender)]
+def nothing() -> None: ...
+
+
+def test_queue_that_nobody_consumes_may_be_deleted(sender: Any, broker: Stack) -> None:
+    task = sender.task(nothing, name="tests.known_to_the_sender", shared=False)
+    sends: list[Callable[[], object]] = [
+        lambda: sender.send_task(PING.name, queue=QUEUE),
+        lambda: task.apply_async(queue=QUEUE),
+        lambda: sent(sender),
+    ]
     for send in sends:
         send()
         control(broker, "delete_queue", QUEUE)

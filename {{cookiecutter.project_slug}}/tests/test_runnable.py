@@ -1,5 +1,6 @@
 """A task that Celery would report as done without having run it is refused, wherever it is met."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,11 +9,12 @@ from typing import Any
 
 import pytest
 from celery import Celery, Task
+from kombu.exceptions import EncodeError
 
 from devtools.stack import ROOT, Stack
 from shared.dead_letter_office import Office
 from shared.layout import SERVICES, queue_names
-from shared.runnable import UnrunnableTaskError
+from shared.runnable import UnrunnableTaskError, check_result
 from shared.tasks import BaseTask
 from tests.conftest import sender_for
 from tests.test_dead_letters import letters_of, wait_for_letter
@@ -119,3 +121,14 @@ def test_result_that_nobody_runs_is_a_failure(start_worker: Callable[..., Celery
     assert letter.error == "EncodeError: the task returned coroutine, which nobody runs: return what comes out of it"
     assert result.state == "FAILURE"
     assert "never awaited" not in broker.log("never").read_text()
+
+
+@pytest.mark.parametrize("result", [map(str, [1]), [asyncio.sleep(0)], (zip([1]), 2), reversed([1])])
+def test_what_still_has_to_be_run_is_no_result(result: Any) -> None:
+    with pytest.raises(EncodeError, match="which nobody runs"):
+        check_result(result)
+
+
+@pytest.mark.parametrize("result", [None, "text", [1, [2]], {"a": iter([])}.keys()])
+def test_everything_else_is_left_to_the_serializer(result: Any) -> None:
+    check_result(result)

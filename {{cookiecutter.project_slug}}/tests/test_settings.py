@@ -114,7 +114,7 @@ odd_values = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300)
 @given(st.sampled_from(FIELDS), odd_values, st.sampled_from(["development", "production"]))
 @example((CelerySettings, "celery_result_expires"), "9" * 20, "development")
 @example((CelerySettings, "celery_broker_lease"), "inf", "development")

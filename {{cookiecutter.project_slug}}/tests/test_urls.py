@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from kombu import Connection
 from pydantic_settings import BaseSettings
 
 from shared.brokers import BROKERS
@@ -41,17 +42,19 @@ def check_url(name: str, url: str) -> None:
     try:
         settings = read(CelerySettings, **{name: url})
         celery_configuration(settings, SERVICES[0])
+        Connection(settings.broker_url)
         redis_client(settings.redis_url).close()
     except SystemExit as refused:
         check_message(name, str(refused))
 
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-odd = st.text(st.sampled_from("@:/?#%[]&=\\ é☃\t\n9"), max_size=4)
+odd = st.text(st.sampled_from("@:;/?#%[]&=\\ é☃\t\n9"), max_size=4)
 
 
 @given(st.sampled_from(URLS), odd, odd, st.sampled_from(["", "sqs", "http", *BROKERS]))
 @example("REDIS_URL", "@ss:w/rd#%$x", "@127.0.0.1:6379/0", "redis")
+@example("CELERY_BROKER_URL", ";", "@127.0.0.1:5672//", next(iter(BROKERS)))
 @example("CELERY_BROKER_URL", ":w/", "@127.0.0.1:5672//", next(iter(BROKERS)))
 def test_odd_url_is_used_or_refused_without_showing_the_password(name: str, odd: str, end: str, scheme: str) -> None:
     check_url(name, f"{scheme}://user:Can{odd}ary{end}@h/0")
