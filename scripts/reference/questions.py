@@ -50,8 +50,8 @@ REFUSED = """\
 A wrong answer ends the rendering with one line that says what would be right. The exit status is 1, and nothing is
 left on the disk. At the prompt, it ends before the next question. A misspelt question on the command line is no wrong
 answer: cookiecutter ignores what it does not know, such as `brokr=rabbitmq`, and says nothing. Where a question has a
-list of answers, or wants yes or no, cookiecutter refuses another one itself: at the prompt it asks again, on the command
-line it ends with a traceback whose last line names the answers.
+list of answers, or wants yes or no, cookiecutter refuses another one itself: at the prompt it asks again, on the
+command line it ends with a traceback whose last line names the answers.
 """
 
 
