@@ -5,6 +5,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 UV_ON_PATH := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 UV := $(or $(UV_ON_PATH),.tools/bin/uv)
+UV_PATH = $(or $(UV_ON_PATH),$(CURDIR)/$(UV))
 TOOLS := python $(if $(UV_ON_PATH),,$(UV))
 INTERPRETER = $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
 RUN = "$(UV)" run --no-sync
@@ -25,7 +26,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: | $(TOOLS) ## Render the default project into a temporary folder and run its demo (KEEP=1 keeps the folder)
-	@UV='$(or $(UV_ON_PATH),$(CURDIR)/$(UV))' PYTHON='$(INTERPRETER)' KEEP='$(KEEP)' scripts/demo.sh
+	@UV='$(UV_PATH)' PYTHON='$(INTERPRETER)' KEEP='$(KEEP)' scripts/demo.sh
 
 .PHONY: setup
 setup: .venv ## Install the tools of this repository into .venv
@@ -47,16 +48,27 @@ test-all: setup ## Both of these
 celery-suite: setup ## Run all of Celery's own integration tests on a project's configuration, on both brokers (fifteen minutes)
 	@CELERY_SUITE=all $(RUN) pytest -m slow tests/test_celery_suite.py
 
+# Without the upper bounds of the library's own pyproject.toml, and of any day. What other packages ask for still holds.
+.PHONY: test-newest
+test-newest: | $(TOOLS) ## Run the library's tests on the newest Celery, kombu, billiard and redis-py, whatever pyproject.toml says
+	@rm -rf .venv-newest && "$(UV)" venv --quiet --python '$(INTERPRETER)' .venv-newest && mkdir .venv-newest/library
+	@ln -s ../../src ../../LICENSE .venv-newest/library
+	@sed -E -e '/^exclude-newer/d' -e '/"(billiard|celery\[redis\]|kombu|redis)>=/s/,<[0-9.]+//' pyproject.toml >.venv-newest/library/pyproject.toml
+	@cd .venv-newest/library && '$(UV_PATH)' pip install --quiet --python ../bin/python --editable . --group dev
+	@"$(UV)" pip freeze --quiet --python .venv-newest/bin/python | grep -E '^(amqp|billiard|celery|celery-redbeat|kombu|redis)=='
+	@UV='$(UV_PATH)' .venv-newest/bin/python -m pytest --numprocesses auto --dist worksteal tests/library
+
 .PHONY: check
-check: setup ## Lint, check format and types
+check: setup ## Lint, check format, types and imports
 	@$(RUN) ruff check --ignore RUF200  # an unrendered name is no valid name of a package
 	@$(RUN) ruff format --check
 	@$(RUN) mypy
+	@$(RUN) lint-imports
 	@$(RUN) yamllint --strict .
 
 .PHONY: format
 format: setup ## Format, and mend what can be mended
-	@$(RUN) ruff check --fix
+	@$(RUN) ruff check --fix --ignore RUF200
 	@$(RUN) ruff format
 
 .PHONY: expected-files

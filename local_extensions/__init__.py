@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -31,10 +32,13 @@ from .files import removed_files, renamed_files
 from .picture import in_words, listed, picture
 from .processes import BOTH, Image, Layout, Process, Variable, check_variables, images, processes, release_variables
 
+# Where the template lies: in a clone, in what an archive was unpacked to. Cruft defines no ``_repo_dir``.
+TEMPLATE = Path(__file__).resolve().parent.parent
+
 BROKERS = {"redis": "Redis", "rabbitmq": "RabbitMQ"}
 SCHEDULERS = {
-    "redbeat": ("RedBeat", "celery-redbeat>=2.4.2,<3"),
-    "database": ("the database", "django-celery-beat>=2.9,<3"),
+    "redbeat": ("RedBeat", "redbeat"),
+    "database": ("the database", "database-beat"),
     "file": ("a file", ""),
     "none": ("", ""),
 }
@@ -65,7 +69,7 @@ class Plan:
     remove: tuple[str, ...]
     rename: tuple[tuple[str, str], ...]
     summary: str
-    scheduler_requirement: str
+    scheduler_extra: str
     layout: Layout
 
     @property
@@ -131,7 +135,9 @@ class Plan:
     @property
     def hook_data(self) -> str:
         """The part that the hook works on, as JSON."""
-        return json.dumps({"remove": self.remove, "rename": self.rename, "summary": self.summary})
+        return json.dumps(
+            {"remove": self.remove, "rename": self.rename, "summary": self.summary, "template": str(TEMPLATE)}
+        )
 
 
 def _summary(answers: Answers, services: tuple[Service, ...], queues: tuple[Queue, ...]) -> str:
@@ -173,7 +179,7 @@ def plan(answers: Answers) -> Plan:
         remove=tuple(removed_files(answers, queues)),
         rename=tuple(renamed_files(answers)),
         summary=_summary(answers, services, queues),
-        scheduler_requirement=SCHEDULERS[answers["beat_scheduler"]][1],
+        scheduler_extra=SCHEDULERS[answers["beat_scheduler"]][1],
         layout=Layout(
             slug=answers["project_slug"],
             services=tuple(service.name for service in services),

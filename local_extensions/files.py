@@ -33,10 +33,7 @@ REMOVE_UNLESS = {
     ),
     "combined": ("combined",),
     "beat": (
-        "shared/beat_heartbeat.py",
-        "shared/beat_schedule.py",
-        "shared/beat_settings.py",
-        "shared/crontabs.py",
+        "shared/schedule.py",
         "shared/commands/beat.py",
         "tests/beat_before_three.py",
         "tests/changing_clocks.py",
@@ -48,7 +45,7 @@ REMOVE_UNLESS = {
         "tests/test_crontabs.py",
         "docs/schedules.md",
     ),
-    "redbeat": ("shared/redbeat_scheduler.py", "tests/chaos/faults/standby.py", "tests/test_beat_redbeat.py"),
+    "redbeat": ("tests/chaos/faults/standby.py", "tests/test_beat_redbeat.py"),
     "database": (
         "backend/platform/periodic.py",
         "backend/platform/management",
@@ -58,11 +55,6 @@ REMOVE_UNLESS = {
     "file": ("tests/test_beat_file.py", "docker/prod/beat.yaml"),
     "rabbitmq": (
         "devtools/rabbitmq.py",
-        "shared/rabbitmq_dead_letters.py",
-        "shared/rabbitmq_publisher.py",
-        "shared/rabbitmq_state.py",
-        "shared/rabbitmq_transport.py",
-        "shared/rabbitmq_wire.py",
         "tests/test_rabbitmq.py",
         "tests/test_rabbitmq_dead_letters.py",
         "tests/test_rabbitmq_outages.py",
@@ -82,15 +74,10 @@ REMOVE_UNLESS = {
 # NAME__ANSWER, with any suffix, becomes NAME where that answer was given, and is removed otherwise.
 VARIANTS = {
     "broker": (
-        "shared/brokers__redis.py",
-        "shared/brokers__rabbitmq.py",
         "tests/chaos/brokers__redis.py",
         "tests/chaos/brokers__rabbitmq.py",
     ),
     "beat_scheduler": (
-        "shared/scheduler__redbeat.py",
-        "shared/scheduler__database.py",
-        "shared/scheduler__file.py",
         "docs/beat-state__redbeat.md",
         "docs/beat-state__database.md",
         "docs/beat-state__file.md",

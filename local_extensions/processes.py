@@ -41,7 +41,7 @@ class Process:
         command: the command in ``Procfile``.
         container_command: the command in a container, where ports are fixed and addresses the container's own.
         development_command: the same, beginning anew when code changes.
-        check: arguments of ``shared.healthcheck``.
+        check: arguments of ``trinity_celery.health.probe``.
         port: where it listens, in its container and by default on the machine; 0: nowhere.
         port_variable: the variable that moves that port on the machine.
         variables: what it gets beside ``x-celery-env``.
@@ -139,13 +139,13 @@ class Layout:
     @property
     def periodic_tasks(self) -> str:
         """What to do about a periodic task that Celery would be told of."""
-        table = "write an Entry into shared/beat_schedule.py instead"
+        table = "write an Entry into shared/schedule.py instead"
         return table if self.has_beat else "it was made without a scheduler"
 
     @property
     def celery_settings(self) -> str:
         """Where the settings of Celery stand."""
-        schedule = ", its schedule in shared/beat_schedule.py" if self.has_beat else ""
+        schedule = ", its schedule in shared/schedule.py" if self.has_beat else ""
         return f"Celery's settings stand in shared/celery_settings.py{schedule}"
 
     @property

@@ -13,7 +13,10 @@ import yaml
 from tests.matrix import ROOT
 
 # What tools leave behind when somebody runs them inside of a tree.
-CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "uv.lock"}
+CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", ".venv-newest", "uv.lock"}
+
+# In a rendering, the library stands here: one entry, and no part of what the project's own files are held against.
+LIBRARY = Path("packages", "trinity-celery")
 
 
 class _Loader(yaml.SafeLoader):
@@ -28,16 +31,17 @@ _Loader.add_multi_constructor("tag:yaml.org,2002:python/name:", _python_name)
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files below ``folder``, relative to it, but for tools' caches."""
+    """Yield the files below ``folder``, relative to it, but for tools' caches and the library."""
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if path.is_file() and not CACHES & set(relative.parts):
+        if path.is_file() and not CACHES & set(relative.parts) and not relative.is_relative_to(LIBRARY):
             yield relative
 
 
 def listing(folder: Path) -> list[str]:
-    """Return the names of the files below ``folder``."""
-    return [path.as_posix() for path in files_below(folder)]
+    """Return the names of the files below ``folder``; the library has one, that of its folder."""
+    library = [f"{LIBRARY}/"] if (folder / LIBRARY).is_dir() else []
+    return sorted([*map(str, files_below(folder)), *library])
 
 
 def parse(path: Path) -> Any:

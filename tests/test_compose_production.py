@@ -40,8 +40,8 @@ from time import sleep
 from redis import Redis
 
 from app.celery_app import celery_app
-from shared.environment import load
-from shared.settings import CelerySettings
+from trinity_celery.config import load
+from trinity_celery.config import CelerySettings
 
 
 @celery_app.task(ignore_result=False)
@@ -88,7 +88,7 @@ def stack(built: tuple[Path, str], tmp_path: Path) -> Iterator[ComposeStack]:
     """What a deployment consists of: two files, a folder, and settings made by ``make secrets``."""
     source, tag = built
     project = tmp_path / "deployment"
-    shutil.copytree(source, project, ignore=shutil.ignore_patterns("app", "backend", "shared", "config"))
+    shutil.copytree(source, project, ignore=shutil.ignore_patterns("app", "backend", "shared", "config", "packages"))
     assert run(["make", f"PYTHON={PYTHON}", "secrets"], project).returncode == 0
     stack = ComposeStack(
         project,
@@ -124,11 +124,19 @@ def in_image(built: tuple[Path, str], service: str, command: str) -> subprocess.
     [
         (
             "django",
-            ["django", "redbeat", "backend"],
+            ["django", "redbeat", "backend", "trinity_celery"],
             ["fastapi", "uvicorn", "flower", "app", "pytest", "watchfiles"],
         ),
-        ("fastapi", ["fastapi", "app"], ["django", "gunicorn", "redbeat", "flower", "backend", "config", "pytest"]),
-        ("flower", ["flower", "shared"], ["django", "fastapi", "redbeat", "backend", "app", "config", "pytest"]),
+        (
+            "fastapi",
+            ["fastapi", "app", "trinity_celery"],
+            ["django", "gunicorn", "redbeat", "flower", "backend", "config", "pytest"],
+        ),
+        (
+            "flower",
+            ["flower", "shared", "trinity_celery"],
+            ["django", "fastapi", "redbeat", "backend", "app", "config", "pytest"],
+        ),
     ],
 )
 def test_image_holds_its_own_service_only(
@@ -163,8 +171,8 @@ def test_both_services_have_the_same_celery(built: tuple[Path, str]) -> None:
 
 def test_change_of_code_leaves_the_packages_alone(built: tuple[Path, str], tmp_path: Path) -> None:
     project = shutil.copytree(built[0], tmp_path / "trinity")
-    layout = project / "shared/layout.py"
-    layout.write_text(layout.read_text() + "\n# a change\n")
+    queues = project / "shared/queues.py"
+    queues.write_text(queues.read_text() + "\n# a change\n")
     tag = f"{built[1]}-changed"
     ended = run(["make", f"PYTHON={PYTHON}", "images", f"IMAGE={IMAGE}", f"IMAGE_TAG={tag}"], project)
     assert ended.returncode == 0, ended.stdout[-3000:]

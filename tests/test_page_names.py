@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake
-from tests.files import listing
+from tests.files import files_below
 from tests.matrix import NAMED, ROOT
 
 TARGET = re.compile(r"^([a-z][a-z-]*):(?!=)", re.MULTILINE)
@@ -15,6 +15,7 @@ MENTIONED_TARGET = re.compile(r"\bmake ((?:[A-Z]+=\S+ )*)([a-z][a-z.-]*[a-z])(?!
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
+MODULE = re.compile(r"^trinity_celery(?:\.\w+)*$")
 FILE = re.compile(r"^[\w.-]+(?:/[\w.-]+)+\.(?:py|toml|ya?ml|env|md|json|txt|svg)$|^[\w-]+/$")
 
 # Of Celery, of Django, of tools, or of what a reader adds.
@@ -40,12 +41,12 @@ def targets(makefile: Path) -> set[str]:
 
 @cache
 def words(project: Path) -> frozenset[str]:
-    """Return every word in capitals that stands in a project's files, but for its guides."""
-    texts = [
-        (project / name).read_text(errors="replace")
-        for name in listing(project)
-        if not name.startswith("docs/") and name != "README.md"
+    """Return every word in capitals that stands in the library or in a project's files, but for its guides."""
+    files = [
+        *(ROOT / "src").rglob("*.py"),
+        *(project / name for name in files_below(project) if name.parts[0] not in ("docs", "README.md")),
     ]
+    texts = [file.read_text(errors="replace") for file in files]
     return frozenset(re.findall(r"[A-Z][A-Z0-9_]+", "\n".join(texts)))
 
 
@@ -79,6 +80,22 @@ def unknown_files(text: str, folders: list[Path]) -> set[str]:
     }
 
 
+def unknown_modules(text: str) -> set[str]:
+    """Return the modules of the library that a page mentions, or names in them, and that are not there."""
+    return {name for name in inline_code(text) if MODULE.match(name) and not is_in_library(name)}
+
+
+def is_in_library(name: str) -> bool:
+    """Return whether ``name`` is a package, a module, or a name that stands in a module or that a package shows."""
+    path = (ROOT / "src").joinpath(*name.split("."))
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return True
+    package, module = path.parent / "__init__.py", path.parent.with_suffix(".py")
+    if package.is_file():
+        return f'    "{path.name}",\n' in package.read_text()
+    return module.is_file() and bool(re.search(rf"^(?:class |def |){path.name}\b", module.read_text(), re.MULTILINE))
+
+
 MADE_LATER = {"staticfiles/"}
 PER_QUEUE = {f"CELERY_WORKER_{name}_" for name in ("CONCURRENCY", "POOL", "PREFETCH_MULTIPLIER")}
 
@@ -92,6 +109,7 @@ def test_guides_name_what_is_there(layout: str, bake: Bake) -> None:
         assert not unknown_targets(text, known), page.name
         assert not unknown_variables(text, words(project), PER_QUEUE), page.name
         assert not unknown_files(text, [project, project / "shared"]), page.name
+        assert not unknown_modules(text), page.name
 
 
 def test_pages_of_the_site_name_what_is_there(bake: Bake) -> None:
@@ -103,6 +121,7 @@ def test_pages_of_the_site_name_what_is_there(bake: Bake) -> None:
         assert not unknown_targets(text, known), page
         assert not unknown_variables(text, variables, PER_QUEUE), page
         assert not unknown_files(text, [ROOT, *projects]), page
+        assert not unknown_modules(text), page
 
 
 @pytest.mark.parametrize(
@@ -112,9 +131,11 @@ def test_pages_of_the_site_name_what_is_there(bake: Bake) -> None:
         "```sh\nmake PYTHON=python3 nothing\n```",
         "`NO_SUCH_VARIABLE=1`",
         "see `shared/nothing.py`",
+        "see `trinity_celery.brokers.nothing`",
+        "see `trinity_celery.brokers.registry.nothing`",
     ],
 )
 def test_name_that_is_not_there_is_found(text: str, bake: Bake) -> None:
     project = bake()
     found = unknown_targets(text, {"demo"}) | unknown_variables(text, words(project), PER_QUEUE)
-    assert found | unknown_files(text, [project])
+    assert found | unknown_files(text, [project]) | unknown_modules(text)

@@ -35,14 +35,16 @@ Prepare = Callable[[Answers, Path], Path]
 
 
 def copy_packages(source: Path, target: Path) -> None:
-    """Make ``target`` a virtual environment like ``source`` that can be changed without it."""
+    """Make ``target`` a virtual environment like ``source``, for the project in its own folder."""
     subprocess.run(["cp", "-al", source, target], check=True)
-    for program in (target / "bin").iterdir():
-        if not program.is_symlink() and (text := program.read_bytes()) and bytes(source) in text:
+    # Programs name their environment, and a .pth file the library's source beside it.
+    for path in [*(target / "bin").iterdir(), *target.glob("lib/python*/site-packages/*.pth")]:
+        if not path.is_symlink() and (text := path.read_bytes()) and bytes(source.parent) in text:
+            mode = path.stat().st_mode
             # Not in place: both folders have the same files.
-            program.unlink()
-            program.write_bytes(text.replace(bytes(source), bytes(target)))
-            program.chmod(0o755)
+            path.unlink()
+            path.write_bytes(text.replace(bytes(source.parent), bytes(target.parent)))
+            path.chmod(mode)
 
 
 @pytest.fixture(scope="session")

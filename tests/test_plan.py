@@ -11,7 +11,7 @@ from local_extensions.answers import RESERVED_QUEUES, RESERVED_SLUGS, Queue, che
 from local_extensions.files import REMOVE_UNLESS
 from local_extensions.processes import BOTH
 from tests.bad_answers import BAD_ANSWERS, BadAnswer
-from tests.matrix import QUESTIONS, Answers
+from tests.matrix import QUESTIONS, ROOT, Answers
 
 
 def complete(**answers: object) -> Answers:
@@ -142,10 +142,10 @@ def test_one_license_is_kept(license_: str) -> None:
 
 
 @pytest.mark.parametrize("scheduler", QUESTIONS["beat_scheduler"])
-def test_one_scheduler_module_is_kept(scheduler: str) -> None:
+def test_one_page_about_the_state_of_beat_is_kept(scheduler: str) -> None:
     made = plan(complete(beat_scheduler=scheduler))
-    kept = [] if scheduler == "none" else [(f"shared/scheduler__{scheduler}.py", "shared/scheduler.py")]
-    assert [pair for pair in made.rename if "scheduler" in pair[0]] == kept
+    kept = [] if scheduler == "none" else [(f"docs/beat-state__{scheduler}.md", "docs/beat-state.md")]
+    assert [pair for pair in made.rename if "beat-state" in pair[0]] == kept
 
 
 def test_nothing_is_both_renamed_and_removed() -> None:
@@ -191,6 +191,7 @@ def test_hook_gets_its_part_as_json() -> None:
         "remove": list(made.remove),
         "rename": [list(pair) for pair in made.rename],
         "summary": made.summary,
+        "template": str(ROOT),
     }
 
 

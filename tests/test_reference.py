@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from scripts.reference import environment, files
 from scripts.reference.__main__ import out_of_date, refuse_old
@@ -14,8 +15,11 @@ from scripts.reference.questions import ASKED, as_typed
 from tests.bad_answers import BAD_ANSWERS, BadAnswer
 from tests.commands import run
 from tests.conftest import Bake
-from tests.files import listing, parse
+from tests.files import LIBRARY, listing, parse
+from tests.matrix import ROOT
 from tests.test_parity import ROWS
+from trinity_celery.config import CelerySettings
+from trinity_celery.config.beat_settings import FileBeatSettings
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +66,10 @@ def test_every_variable_has_a_row(broker: str, file: str, texts: dict[str, str],
     assert missing == set()
 
 
-def test_every_field_of_the_settings_has_a_row(texts: dict[str, str], bake: Bake) -> None:
-    fields = re.findall(
-        r"^    (celery_\w+|redis_url): .* = ", (bake() / "shared/settings.py").read_text(), re.MULTILINE
-    )
-    assert len(fields) > 15
-    assert {field.upper() for field in fields} <= set(first_cells(texts["reference/environment.md"]))
+@pytest.mark.parametrize("settings", [CelerySettings, FileBeatSettings])
+def test_every_field_of_the_settings_has_a_row(settings: type[BaseSettings], texts: dict[str, str]) -> None:
+    variables = {field.upper() for field in settings.model_fields}
+    assert variables <= set(first_cells(texts["reference/environment.md"]))
 
 
 def test_variable_that_nothing_explains_is_refused(bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,11 +78,21 @@ def test_variable_that_nothing_explains_is_refused(bake: Bake, monkeypatch: pyte
         environment.rows(bake())
 
 
-@pytest.mark.parametrize("module", ["celery_settings", "redis_broker", "scheduler"])
-def test_every_setting_of_celery_has_a_row(module: str, texts: dict[str, str], bake: Bake) -> None:
-    settings = re.findall(r'^        "(\w+)": ', (bake() / f"shared/{module}.py").read_text(), re.MULTILINE)
+# Functions return some, indented by 8 spaces, and methods others.
+@pytest.mark.parametrize(
+    ("module", "indent"),
+    [
+        ("worker/celery_settings", 8),
+        ("brokers/redis/broker", 12),
+        ("brokers/rabbitmq/broker", 12),
+        ("beat/configuration", 8),
+    ],
+)
+def test_every_setting_of_celery_has_a_row(module: str, indent: int, texts: dict[str, str]) -> None:
+    text = (ROOT / f"src/trinity_celery/{module}.py").read_text()
+    settings = re.findall(rf'^ {{{indent}}}"(\w+)": ', text, re.MULTILINE)
     assert settings
-    assert set(settings) <= set(first_cells(texts["reference/celery-settings.md"]))
+    assert [name for name in settings if f"`{name}`" not in texts["reference/celery-settings.md"]] == []
 
 
 def test_a_setting_shows_its_values_and_its_reason(texts: dict[str, str]) -> None:
@@ -99,6 +111,7 @@ def test_every_target_has_a_row(texts: dict[str, str], bake: Bake) -> None:
 
 def test_every_file_has_a_row(texts: dict[str, str], bake: Bake) -> None:
     there = {name for name in listing(bake()) if (bake() / name).stat().st_size}
+    assert f"{LIBRARY}/" in there
     assert there <= set(first_cells(texts["reference/files.md"]))
 
 

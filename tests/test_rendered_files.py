@@ -12,7 +12,7 @@ from local_extensions import plan
 from local_extensions.files import VARIANTS, split_variant
 from tests.commands import as_arguments, cookiecutter, run, tool, without_network
 from tests.conftest import Bake
-from tests.files import files_below, listing, parse
+from tests.files import CACHES, LIBRARY, files_below, listing, parse
 from tests.matrix import LEVELS, NAMED, ROOT, TEMPLATE, VALID, Answers, all_pairs, pairs_of, renderings
 from tests.test_plan import complete
 
@@ -74,9 +74,8 @@ def test_files_are_exactly_those_of_the_plan(answers: Answers, project: Path) ->
     names = dict(made.rename)
     gone = tuple(f"{path}/" for path in made.remove)
     kept = [name for name in listing(TEMPLATE) if name not in made.remove and not name.startswith(gone)]
-    assert sorted(path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()) == sorted(
-        names.get(name, name) for name in kept
-    )
+    assert listing(project) == sorted([*(names.get(name, name) for name in kept), f"{LIBRARY}/"])
+    assert [path for path in project.rglob("*") if path.name in CACHES] == []
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -154,7 +153,9 @@ def test_make_help_lists_a_worker_for_each_queue(answers: Answers, project: Path
 
 def _contents(project: Path) -> dict[str, tuple[bytes, int]]:
     return {
-        str(path): ((project / path).read_bytes(), (project / path).stat().st_mode) for path in files_below(project)
+        str(path.relative_to(project)): (path.read_bytes(), path.stat().st_mode)
+        for path in project.rglob("*")
+        if path.is_file()
     }
 
 

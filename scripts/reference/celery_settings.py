@@ -2,20 +2,20 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scripts.reference.markdown import code, page, table
-from scripts.reference.projects import ASK_SETTINGS, EXPRESSION, Projects, ask, settings_fields
+from scripts.reference.projects import ASK_SETTINGS, EXPRESSION, LIBRARY, Projects, ask, settings_fields
 
 CELERY = "https://docs.celeryq.dev/en/stable/userguide/configuration.html#std-setting-"
 WITHOUT_A_PLACE = {"broker_transport"}  # on that page
 REDBEAT = "https://redbeat.readthedocs.io/en/latest/config.html"
 
 HEAD = """\
-What the modules of `shared/` set, with the reasons that stand beside the settings there. Where a worker has more
+What the library sets, module by module, with the reasons that stand beside the settings there. Where a worker has more
 patience than whoever sends a task, both values are shown; the default is Celery's own. A value that is an expression is
 worked out when a process starts.
 [The shared configuration](../explanation/shared-configuration.md) says how both services come by the same
@@ -37,12 +37,26 @@ Entries = dict[tuple[str, ...], Entry]
 
 @dataclass(frozen=True)
 class Section:
-    """A module that sets something, and the project and broker that show what."""
+    """A module that sets something, and the project and broker that show what.
+
+    Attributes:
+        title: the heading.
+        project: a rendering in which it does.
+        module: its name.
+        broker: the URL of the broker, unless it is the default.
+        functions: those whose settings are shown; empty: all.
+    """
 
     title: str
     project: Path
     module: str
     broker: str = ""
+    functions: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Where the module lies."""
+        return self.project / LIBRARY / Path(*self.module.split(".")[1:]).with_suffix(".py")
 
 
 def _comment(lines: list[str], line: int) -> str:
@@ -74,13 +88,19 @@ def _dictionaries(node: ast.AST) -> Iterator[ast.Dict]:
             yield from _dictionaries(child)
 
 
-def entries(module: Path) -> Entries:
-    """Return the keys of the dictionaries in a module, in the order in which they stand there."""
+def entries(module: Path, names: Collection[str] = ()) -> Entries:
+    """Return the keys of the dictionaries in a module, in the order in which they stand there.
+
+    Args:
+        module: its file.
+        names: the functions and methods to look into; empty: all.
+    """
     text = module.read_text()
-    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
     return {
         name: entry
         for function in functions
+        if not names or function.name in names
         for dictionary in _dictionaries(function)
         for name, entry in _entries(dictionary, text.splitlines(), ())
     }
@@ -141,12 +161,12 @@ def _link(name: tuple[str, ...]) -> str:
 
 def _rows(section: Section) -> Iterator[tuple[str, str, str]]:
     asked = ask(section.project, ASK_SETTINGS, **({"CELERY_BROKER_URL": section.broker} if section.broker else {}))
-    written = entries(section.project / section.module)
+    written = entries(section.path, section.functions)
     configurations = {role: flat(asked[role], written) for role in ("worker", "sender")}
     known = set(settings_fields(section.project))
     for name in configurations["worker"] | configurations["sender"]:
         entry = _entry(name, written) or Entry("", "", "")
-        variable = _variable(entry.field, known)
+        variable = _variable(entry.field or name[-1], known)
         why = " ".join(filter(None, (entry.why, f"`{variable}` sets it." if variable else "")))
         value = _value(name, configurations, entry.value)
         yield _link(name), f"{value}{_default(name, asked['default'])}", why
@@ -158,13 +178,15 @@ def _section(section: Section) -> str:
 
 def celery_settings(projects: Projects) -> str:
     """Return the page."""
-    scheduler = "shared/scheduler.py"
+    beat = "trinity_celery.beat.configuration"
+    rabbitmq = "trinity_celery.brokers.rabbitmq.broker"
     sections = (
-        Section("All projects", projects.default, "shared/celery_settings.py"),
-        Section("Redis or Valkey as the broker", projects.default, "shared/redis_broker.py"),
-        Section("RabbitMQ as the broker", projects.rabbitmq, "shared/brokers.py", "amqp://127.0.0.1"),
-        Section("RedBeat", projects.default, scheduler),
-        Section("The schedule in the database", projects.database, scheduler),
-        Section("The schedule in a file", projects.file, scheduler),
+        Section("All projects", projects.default, "trinity_celery.worker.celery_settings"),
+        Section("Redis or Valkey as the broker", projects.default, "trinity_celery.brokers.redis.broker"),
+        Section("RabbitMQ as the broker", projects.rabbitmq, rabbitmq, "amqp://127.0.0.1"),
+        Section("All schedulers", projects.default, beat, functions=("beat_configuration",)),
+        Section("RedBeat", projects.default, beat, functions=("_redbeat",)),
+        Section("The schedule in the database", projects.database, beat, functions=("_database",)),
+        Section("The schedule in a file", projects.file, beat, functions=("_file",)),
     )
     return page("Celery's settings", HEAD, *map(_section, sections))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from scripts.reference.markdown import code, listed, page, table, with_links
-from scripts.reference.projects import NO_LINE, EnvLine, Field, Projects, env_file, modules, settings_fields
+from scripts.reference.projects import LIBRARY, NO_LINE, EnvLine, Field, Projects, env_file, modules, settings_fields
 
 GUIDE_ROW = re.compile(r"^\| (`[A-Z][^|]*`) \| ([^|]*) \| ([^|]+) \|$", re.MULTILINE)
 NAME = re.compile(r"`([A-Z][A-Z0-9_]+)`")
@@ -22,10 +22,14 @@ PER_QUEUE = re.compile(r"(CELERY_WORKER_(?:CONCURRENCY|POOL|PREFETCH_MULTIPLIER)
 
 # What no guide speaks of.
 KNOWN = {
+    "BEAT_SCHEDULE_FILENAME": "the file in which beat keeps its last runs",
     "FORWARDED_ALLOW_IPS": "from whom a web service believes `X-Forwarded-` headers; the Compose files set it",
     "HEALTHCHECK_LOGIN": "the login of Flower's health check; the Compose files set it",
     "RABBITMQ_MANAGEMENT_PORT": "where the management page of the RabbitMQ of `make up` can be reached",
 }
+
+# Settings of the library that only some answers use: where the Compose file hands them on.
+OF_SOME_ANSWERS = {"BEAT_SCHEDULE_FILENAME"}
 
 HEAD = """\
 Every variable that something in a project reads. One that is empty counts as not set. `make setup` copies
@@ -97,7 +101,7 @@ def _general(name: str) -> str:
 
 def _read(project: Path) -> set[str]:
     """Return what is read without a settings class, and is not set by the code itself."""
-    text = "".join(path.read_text() for path in modules(project, "shared"))
+    text = "".join(path.read_text() for path in modules(project, "shared", LIBRARY))
     return set(READ.findall(text)) - set(SET.findall(text))
 
 
@@ -127,7 +131,9 @@ class Sources:
     def names(self) -> list[str]:
         """Return the names of all variables."""
         files = self.development.keys() | self.production.keys()
-        names = {*self.fields, *files, *self.substituted, *self.read, *set().union(*self.processes.values())}
+        given = set().union(*self.processes.values())
+        fields = {name for name in self.fields if name not in OF_SOME_ANSWERS - given}
+        names = {*fields, *files, *self.substituted, *self.read, *given}
         return sorted(set(map(_general, names)))
 
     def default(self, name: str) -> str:

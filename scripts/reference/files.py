@@ -2,14 +2,16 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 from local_extensions.files import REMOVE_UNLESS, VARIANTS, split_variant
 from scripts.reference.markdown import code, first_sentence, listed, page, table
-from scripts.reference.projects import Projects
+from scripts.reference.projects import LIBRARY, Projects
 from tests.files import listing
+from tests.matrix import ROOT
 
 COMMENT = re.compile(r"\A(?:# syntax=.*\n)?((?:#[^\n]*\n)+)")
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
@@ -26,6 +28,7 @@ KNOWN = {
     "README.md": "Where to begin",
     "mkdocs.yml": "The site of the guides; `make docs` serves it",
     "mypy.ini": "How strictly types are checked",
+    "packages/trinity-celery/": "The library: not edited, but replaced as a whole; its `README.md` says more",
     "pyproject.toml": "Packages, a group for each service, and the settings of tools",
     "docs/assets/site.css": "How the guides look",
     "docs/index.md": "The first page of the guides",
@@ -35,6 +38,12 @@ KNOWN = {
 HEAD = """\
 The files of the default project, each with what it says about itself. A package also has an `__init__.py`, which is
 left out here if it is empty.
+"""
+
+PACKAGES = """\
+## The library
+
+What is in `packages/trinity-celery/`. Each package imports only those below it.
 """
 
 ANSWERS = """\
@@ -104,6 +113,15 @@ def _sections(project: Path) -> Iterator[str]:
         yield f"### {title}\n\n{table(('file', 'what it is'), ((code(name), what) for name, what in files))}"
 
 
+def _packages(project: Path) -> Iterator[tuple[str, str]]:
+    """Yield the packages and modules of the library with what they say about themselves, as its layers lie."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    for name in [name.strip() for layer in contracts[0]["layers"] for name in layer.split("|")]:
+        path = project / LIBRARY / name
+        text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+        yield code(f"trinity_celery.{name}"), first_sentence(ast.get_docstring(ast.parse(text)) or "")
+
+
 def _removed() -> Iterator[tuple[str, str]]:
     for feature, paths in REMOVE_UNLESS.items():
         yield NEEDED[feature], listed(paths)
@@ -125,6 +143,8 @@ def files(projects: Projects) -> str:
         HEAD,
         "## The default project",
         *_sections(projects.default),
+        PACKAGES,
+        table(("package", "what it is"), _packages(projects.default)),
         ANSWERS,
         table(("there with", "files"), _removed()),
         VARIANT,

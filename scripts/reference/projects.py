@@ -13,16 +13,20 @@ from typing import Any
 
 Render = Callable[..., Path]
 
+# Where a rendering has the library's modules.
+LIBRARY = "packages/trinity-celery/src/trinity_celery"
+
 # What is shown in the place of a value that is not plain data.
 EXPRESSION = "an expression"
 
 ASK_SETTINGS = f"""
 import json
 from datetime import timedelta
+from celery import Celery
 from celery.app.defaults import DEFAULTS
-from shared.celery_settings import celery_configuration
-from shared.layout import SERVICES
-from shared.settings import CelerySettings
+from shared.celery_settings import configure_celery_app
+from shared.queues import PROJECT
+from trinity_celery.worker import celery_configuration
 
 def shown(value):
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
@@ -33,7 +37,9 @@ def shown(value):
         return [shown(each) for each in value] if all(isinstance(each, str) for each in value) else "{EXPRESSION}"
     return value if value is None or isinstance(value, (bool, int, float, str)) else "{EXPRESSION}"
 
-found = {{role: shown(celery_configuration(CelerySettings(), SERVICES[0], role)) for role in ("worker", "sender")}}
+service = PROJECT.services[0]
+runtime = configure_celery_app(Celery(PROJECT.name), service.name)
+found = {{role: shown(celery_configuration(runtime, service, role)) for role in ("worker", "sender")}}
 print(json.dumps({{"default": shown(DEFAULTS), **found}}))
 """
 
@@ -41,18 +47,18 @@ ASK_CONTRACTS = """
 import json
 from shared import contracts
 
-names = {id(value): name for name, value in vars(contracts).items() if isinstance(value, contracts.Contract)}
-names |= {id(ping): f'PINGS["{queue}"]' for queue, ping in contracts.PINGS.items()}
+found = {f'PINGS["{queue}"]': ping for queue, ping in contracts.PINGS.items()}
+found |= {name: value for name, value in vars(contracts).items() if isinstance(value, contracts.Contract)}
 print(json.dumps([
     {
-        "constant": names[id(contract)],
+        "constant": constant,
         "task": contract.name,
         "queue": contract.queue,
         "outbox": contract.outbox,
         "keeps result": contract.keeps_result,
         "payload": contract.payload.model_json_schema(),
     }
-    for contract in contracts.all_contracts()
+    for constant, contract in found.items()
 ]))
 """
 
@@ -115,7 +121,7 @@ def _default(node: ast.expr, module: ast.Module) -> str:
 def settings_fields(project: Path) -> dict[str, Field]:
     """Return the fields of all settings classes, by the name of the variable."""
     found: dict[str, Field] = {}
-    for path in modules(project, "shared", "config", "app"):
+    for path in modules(project, f"{LIBRARY}/config", "shared", "config", "app"):
         text = path.read_text()
         module = ast.parse(text)
         for node in module.body:

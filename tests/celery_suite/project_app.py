@@ -11,14 +11,13 @@ import pytest
 from celery.contrib.testing import app as testing_app
 from celery.contrib.testing.worker import test_worker_starting
 from celery.loaders.app import AppLoader
-from shared import brokers, redis_broker
-from shared.celery_settings import celery_configuration
-from shared.environment import load
-from shared.layout import SERVICES
-from shared.project_app import ProjectApp
-from shared.settings import CelerySettings
-from shared.worker_consumer import prepare_worker
-from shared.worker_stop import StopStep
+from shared.queues import PROJECT
+
+from trinity_celery.config import Runtime, load_runtime
+from trinity_celery.config.runtime import attach
+from trinity_celery.worker import ProjectApp, celery_configuration
+from trinity_celery.worker.consumer import prepare_worker
+from trinity_celery.worker.stop import StopStep
 
 QUEUE = "celery"
 # Modules with apps that name another broker; Celery prefers the environment's.
@@ -26,17 +25,33 @@ HAVE_THEIR_OWN = {"test_backend_leak_in_fixture_teardown", "test_events_state_me
 
 os.environ["CELERY_BROKER_URL"] = os.environ.get("TEST_BROKER", "")  # xdist reads this, too, without servers
 
-for module in (redis_broker, brokers):
-    module.all_queues = lambda: [QUEUE]
+
+class OneQueue(Runtime):
+    """A project whose workers listen to one queue."""
+
+    def all_queues(self) -> list[str]:
+        """Return its name."""
+        return [QUEUE]
 
 
-testing_app.Celery = ProjectApp
+RUNTIME = OneQueue(**vars(load_runtime(PROJECT)))
+
+
+class App(ProjectApp):
+    """An app of the project, whichever test makes it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        attach(self, RUNTIME)
+
+
+testing_app.Celery = App
 
 
 class Loader(AppLoader):
-    """What ``configure_celery_app`` makes of an app's loader."""
+    """What ``configure`` makes of an app's loader."""
 
-    override_backends = dict.fromkeys(("redis", "rediss"), "shared.result_backend:Backend")
+    override_backends = dict.fromkeys(("redis", "rediss"), "trinity_celery.messages.result_backend:Backend")
 
 
 @pytest.fixture(autouse=True)
@@ -49,19 +64,19 @@ def broker_of_the_environment(request: pytest.FixtureRequest, monkeypatch: pytes
 @pytest.fixture(scope="session")
 def celery_config() -> dict[str, Any]:
     """The configuration of a project's worker."""
-    configuration = celery_configuration(load(CelerySettings), SERVICES[0], role="worker")
+    configuration = celery_configuration(RUNTIME, PROJECT.services[0], role="worker")
     return configuration | {"task_default_queue": QUEUE, "task_ignore_result": False, "worker_concurrency": 1}
 
 
 @pytest.fixture(scope="session")
 def celery_parameters() -> dict[str, Any]:
     """What a project's apps are made with."""
-    return {"task_cls": "shared.tasks:BaseTask", "loader": Loader}
+    return {"task_cls": "trinity_celery.worker.task:BaseTask", "loader": Loader}
 
 
 @test_worker_starting.connect
 def prepare(sender: Any, **_: Any) -> None:
     """Prepare the worker as the project does, but for signals: here it runs in a thread, which gets none."""
     if sender.loader_cls is Loader:  # some tests make apps of their own
-        prepare_worker(sender, load(CelerySettings))
+        prepare_worker(sender, RUNTIME.settings)
         sender.steps["worker"].discard(StopStep)

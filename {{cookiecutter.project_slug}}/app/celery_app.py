@@ -2,14 +2,15 @@
 
 import pkgutil
 
+from trinity_celery.transactions import install
+from trinity_celery.worker import ProjectApp
+
 import app
 from app.database import database
 from shared.celery_settings import configure_celery_app
-from shared.database import install
-from shared.layout import PROJECT
-from shared.project_app import ProjectApp
+from shared.queues import PROJECT
 
-celery_app = ProjectApp(PROJECT, task_cls="shared.tasks:BaseTask")
+celery_app = ProjectApp(PROJECT.name, task_cls="trinity_celery.worker.task:BaseTask")
 configure_celery_app(celery_app, "fastapi")
 install(database)
 celery_app.autodiscover_tasks([f"app.{module.name}" for module in pkgutil.iter_modules(app.__path__) if module.ispkg])

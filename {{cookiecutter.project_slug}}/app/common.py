@@ -3,14 +3,16 @@
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from trinity_celery.connections import within_deadline_async
+from trinity_celery.errors import BrokerUnavailableError
+from trinity_celery.health.readiness import failing, readiness_checks
+from trinity_celery.messages import TaskStatus, read_status
 
+from app.celery_app import celery_app
 from app.database import check_database
 from app.errors import unavailable
 from app.schemas import Accepted, accepted
 from shared.contracts import PINGS, Ping
-from shared.deadline import BrokerUnavailableError, within_deadline_async
-from shared.health import SHARED_CHECKS, failing
-from shared.task_status import TaskStatus, read_status
 
 router = APIRouter()
 
@@ -24,7 +26,7 @@ async def live() -> dict[str, str]:
 @router.get("/health/ready")
 def ready(response: Response) -> dict[str, Any]:
     """Say whether requests should be sent here, and if not, what is missing."""
-    problems = failing({"database": check_database, **SHARED_CHECKS})
+    problems = failing({"database": check_database, **readiness_checks(celery_app)})
     if problems:
         response.status_code = 503
         return {"status": "not ready", "problems": problems}

@@ -11,10 +11,10 @@ from pkgutil import iter_modules
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
+from trinity_celery.transactions.database_problems import database_problem
 
 import app
 from app.database import Base, engine
-from shared.database_problems import database_problem
 
 ONE_AT_A_TIME = 2_011_202_611  # PostgreSQL's number for the lock, any will do
 

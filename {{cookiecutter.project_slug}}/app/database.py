@@ -15,10 +15,10 @@ from pydantic_settings import BaseSettings
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session
-
-from shared.database import Database
-from shared.environment import MODEL_CONFIG, load
-from shared.urls import find_database_url_problem
+from trinity_celery.config import load
+from trinity_celery.config.environment import MODEL_CONFIG
+from trinity_celery.config.urls import find_database_url_problem
+from trinity_celery.transactions import Database
 
 CONNECT_TIMEOUT = 5  # seconds
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent

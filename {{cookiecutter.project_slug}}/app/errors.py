@@ -4,10 +4,13 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-
-from shared.deadline import BrokerUnavailableError
-from shared.idempotency import KEY_REUSED, InvalidKeyError, KeyReusedError
-from shared.payloads import MessageTooLargeError
+from trinity_celery.errors import (
+    KEY_REUSED,
+    BrokerUnavailableError,
+    InvalidKeyError,
+    KeyReusedError,
+    MessageTooLargeError,
+)
 
 
 def unavailable(what: str, error: Exception) -> HTTPException:

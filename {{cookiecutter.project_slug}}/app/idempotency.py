@@ -3,8 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
-
-from shared.idempotency import request_key
+from trinity_celery.transactions import request_key
 
 
 def caller_of(request: Request) -> str:

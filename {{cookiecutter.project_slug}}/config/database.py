@@ -6,8 +6,7 @@ from typing import Any
 
 import dj_database_url
 from django.db.utils import DatabaseError
-
-from shared.database_problems import database_problem
+from trinity_celery.transactions.database_problems import database_problem
 
 CONNECT_TIMEOUT = 5  # seconds
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent

@@ -5,9 +5,8 @@ from typing import Annotated, Self
 import dj_database_url
 from pydantic import field_validator, model_validator
 from pydantic_settings import NoDecode
-
-from shared.environment import DeploymentSettings
-from shared.urls import find_database_url_problem
+from trinity_celery.config import DeploymentSettings
+from trinity_celery.config.urls import find_database_url_problem
 
 DEVELOPMENT_KEY = "only-for-development-this-key-is-known-to-everybody"
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from trinity_celery.health.readiness import failing, readiness_checks
 
-from shared.health import SHARED_CHECKS, Check, failing
+from config.celery import celery_app
 
 
 def check_database() -> None:
@@ -21,9 +22,6 @@ def check_database() -> None:
         connections["default"].close()
 
 
-CHECKS: dict[str, Check] = {"database": check_database, **SHARED_CHECKS}
-
-
 def live() -> HttpResponse:
     """Say that this process answers; asks nobody else, so that a restart is only triggered by its own fault."""
     return JsonResponse({"status": "live"})
@@ -31,7 +29,7 @@ def live() -> HttpResponse:
 
 def ready() -> HttpResponse:
     """Say whether requests should be sent here, and if not, what is missing."""
-    problems = failing(CHECKS)
+    problems = failing({"database": check_database, **readiness_checks(celery_app)})
     if problems:
         return JsonResponse({"status": "not ready", "problems": problems}, status=503)
     return JsonResponse({"status": "ready"})

@@ -1,8 +1,7 @@
 """The key of a request that its client may repeat: the header ``Idempotency-Key``."""
 
 from django.http import HttpRequest
-
-from shared import idempotency
+from trinity_celery.transactions import idempotency
 
 
 def caller_of(request: HttpRequest) -> str:

@@ -8,10 +8,13 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from pydantic import ValidationError
-
-from shared.deadline import BrokerUnavailableError
-from shared.idempotency import KEY_REUSED, InvalidKeyError, KeyReusedError
-from shared.payloads import MessageTooLargeError
+from trinity_celery.errors import (
+    KEY_REUSED,
+    BrokerUnavailableError,
+    InvalidKeyError,
+    KeyReusedError,
+    MessageTooLargeError,
+)
 
 View = Callable[..., HttpResponse]
 

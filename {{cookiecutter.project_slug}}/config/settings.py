@@ -7,10 +7,10 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 from pathlib import Path
 
 from django.utils.log import DEFAULT_LOGGING
+from trinity_celery.config import load
 
 from config.database import database
 from config.env import DjangoSettings
-from shared.environment import load
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -1,8 +1,7 @@
 """The base class of Django's tasks: the shared bounds together with ``delay_on_commit``."""
 
 from celery.contrib.django.task import DjangoTask
-
-from shared.tasks import BaseTask
+from trinity_celery.worker import BaseTask
 
 
 class BackendTask(BaseTask, DjangoTask):

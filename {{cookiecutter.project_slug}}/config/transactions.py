@@ -1,12 +1,11 @@
-"""Django's database as sending and idempotency use it (``shared/database.py``); ``config.celery`` installs it."""
+"""Django's database as sending and idempotency use it; ``config.celery`` installs it."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db import connection, transaction
-
-from shared.database import Database
+from trinity_celery.transactions import Database
 
 
 class DjangoDatabase(Database):

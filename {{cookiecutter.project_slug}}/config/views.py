@@ -1,11 +1,12 @@
 """Endpoints that belong to no app: the status of tasks, and a ping for every queue."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from trinity_celery.connections import within_deadline
+from trinity_celery.errors import BrokerUnavailableError
+from trinity_celery.messages import read_status
 
 from config.responses import accepted, sends_task, unavailable
 from shared.contracts import PINGS, Ping
-from shared.deadline import BrokerUnavailableError, within_deadline
-from shared.task_status import read_status
 
 
 @sends_task

@@ -3,10 +3,10 @@
 import socket
 from urllib.parse import urlsplit
 
+from trinity_celery.brokers import find_broker
+from trinity_celery.config import CelerySettings, load
+
 from devtools.run_file import RUN_FILE
-from shared.brokers import BROKERS
-from shared.environment import load
-from shared.settings import CelerySettings
 
 
 def main() -> None:
@@ -15,8 +15,9 @@ def main() -> None:
     Raises:
         SystemExit: nobody listens there.
     """
-    url = urlsplit(load(CelerySettings).broker_url)
-    address = (url.hostname or "127.0.0.1", url.port or BROKERS[url.scheme].default_port)
+    settings = load(CelerySettings)
+    url = urlsplit(settings.broker_url)
+    address = (url.hostname or "127.0.0.1", url.port or find_broker(settings.broker_url).default_port)
     try:
         socket.create_connection(address, 2).close()
     except OSError:

@@ -9,7 +9,7 @@ from typing import Any
 from devtools.servers import end_on_sigterm
 from devtools.stack import Stack, running_stack
 from devtools.web_services import WEB_SERVICES, WebService
-from shared.layout import queue_names
+from shared.queues import PROJECT
 
 RESULT_WIDTH = 44
 
@@ -76,10 +76,11 @@ def main() -> None:
     print("starting a private broker, the web services and a worker for each queue ...", flush=True)
     with running_stack(extra=extra) as stack:
         print("waiting until every worker has answered ...", flush=True)
-        for queue in queue_names():
+        for queue in PROJECT.queue_names():
             stack.finished(stack.post(WEB_SERVICES[0], f"/queues/{queue}/ping"))
         print("sending tasks ...", flush=True)
-        pings = [(service, f"/queues/{queue}/ping", None) for service in WEB_SERVICES for queue in queue_names()]
+        queues = PROJECT.queue_names()
+        pings = [(service, f"/queues/{queue}/ping", None) for service in WEB_SERVICES for queue in queues]
         examples = [(service, example.path, example.body) for service in WEB_SERVICES for example in service.examples]
         done = [send(stack, *request) for request in [*pings, *examples]]
         rows = [row for row, _ in done]

@@ -10,7 +10,7 @@ from typing import Any
 from celery import Celery
 from celery.exceptions import TimeoutError
 
-from shared.layout import SERVICES, queue_of_task
+from shared.queues import PROJECT
 
 PATIENCE = 60  # seconds
 EXAMPLE = """ARGS='{"text": "hello"}'"""
@@ -18,7 +18,7 @@ EXAMPLE = """ARGS='{"text": "hello"}'"""
 
 def apps() -> list[Celery]:
     """Return the Celery app of every service, with its tasks registered."""
-    found = [import_module(service.celery_app).celery_app for service in SERVICES]
+    found = [import_module(service.celery_app).celery_app for service in PROJECT.services]
     for app in found:
         app.loader.import_default_modules()
     return found
@@ -78,7 +78,7 @@ def send(app: Celery, name: str, arguments: dict[str, Any]) -> Any:
     """
     try:
         result = app.send_task(name, kwargs=arguments)
-        print(f"sent {result.id} to {queue_of_task(name)}", flush=True)
+        print(f"sent {result.id} to {PROJECT.queue_of_task(name)}", flush=True)
         return None if app.tasks[name].ignore_result else result.get(timeout=PATIENCE)
     except TimeoutError:
         raise SystemExit(f"error: no worker has run it within {PATIENCE} s: is `make dev` running?") from None

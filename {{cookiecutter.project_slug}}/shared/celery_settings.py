@@ -1,178 +1,35 @@
 """The one Celery configuration of this project: environment -> typed settings -> Celery's configuration.
 
 Every process that touches Celery goes through ``configure_celery_app``, so that whoever sends a task and whoever
-runs it agree on broker, queues, routes and serializers. Each setting stands beside the reason for its value.
-Settings reference: https://docs.celeryq.dev/en/stable/userguide/configuration.html
+runs it agree on broker, queues, routes and serializers.
 """
 
-import sys
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init
+from trinity_celery.config import CelerySettings, Runtime
+from trinity_celery.worker import configure
 
-from shared.brokers import BROKERS
-from shared.environment import load, unread_variables
-from shared.layout import PROJECT, Service, find_service, task_routes
-from shared.redaction import redact_log
-from shared.runnable import refuse_unrunnable_tasks
-from shared.settings import CelerySettings, Role, known_variables
-from shared.tls import redis_backend_tls
+from shared import contracts  # noqa: F401  (a task's arguments are checked against its contract)
+from shared.queues import PROJECT
 
 
-def broker_configuration(settings: CelerySettings, role: Role) -> dict[str, Any]:
-    """Return the part of the configuration that depends on the kind of broker.
-
-    Raises:
-        SystemExit: the broker's URL is of no kind that this project can use.
-    """
-    scheme = urlsplit(settings.broker_url).scheme
-    if scheme not in BROKERS:
-        raise SystemExit(
-            "CELERY_BROKER_URL: is not the URL of a broker that this project uses: "
-            f"begin it with {' or '.join(f'{scheme}://' for scheme in BROKERS)}"
-        )
-    return BROKERS[scheme].configure(settings, role)
-
-
-def celery_configuration(settings: CelerySettings, service: Service, role: Role = "sender") -> dict[str, Any]:
-    """Return Celery's configuration for one service.
-
-    Args:
-        settings: what the environment says.
-        service: whose app this is; only the default queue depends on it.
-        role: a ``sender`` answers somebody who waits, and so gives up early; a ``worker`` has time.
-    """
-    patient = role == "worker"
-    configuration: dict[str, Any] = {
-        "broker_url": settings.broker_url,
-        "result_backend": settings.result_backend,
-        # A task is acknowledged when it is done, so that a killed worker's tasks run again.
-        # https://docs.celeryq.dev/en/stable/userguide/optimizing.html#reserve-one-task-at-a-time
-        "task_acks_late": True,
-        # Without this a task whose child process was killed is acknowledged all the same.
-        # https://github.com/celery/celery/issues/1628
-        "task_reject_on_worker_lost": True,
-        # Bounds the redelivery above by the task's max_retries: a task that always kills its child must end.
-        "task_retry_on_worker_lost": True,
-        # What one worker has reserved waits behind its long tasks, while another worker may be free.
-        "worker_prefetch_multiplier": settings.celery_worker_prefetch_multiplier,
-        "worker_concurrency": settings.celery_worker_concurrency,
-        "worker_pool": settings.celery_worker_pool,
-        "worker_max_tasks_per_child": settings.celery_worker_max_tasks_per_child,
-        "worker_max_memory_per_child": settings.celery_worker_max_memory_per_child,
-        # Celery heeds it on SIGQUIT only, and then waits for all of it; on SIGTERM see shared/worker_stop.py.
-        # https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown
-        "worker_soft_shutdown_timeout": settings.celery_worker_soft_shutdown_timeout,
-        "task_soft_time_limit": settings.celery_task_soft_time_limit,
-        "task_time_limit": settings.celery_task_time_limit,
-        # A kept result makes every send depend on the result backend, so tasks ask for it: ignore_result=False.
-        "task_ignore_result": True,
-        # Celery's own tasks return what the parts of a canvas have returned, and whoever uses them waits for it.
-        "task_annotations": {
-            f"celery.{name}": {"ignore_result": False} for name in ("accumulate", "chunks", "group", "map", "starmap")
-        },
-        # What went wrong can be asked for all the same.
-        "task_store_errors_even_if_ignored": True,
-        # Without it, a task that runs looks like one that waits.
-        "task_track_started": True,
-        "result_expires": settings.celery_result_expires,
-        "result_failure_expires": 7 * settings.celery_result_expires,
-        # Name, queue and worker in every result: the status endpoint shows them.
-        "result_extended": True,
-        # The defaults wait 20 seconds and more for a backend that is away.
-        # https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html#connection-timeouts
-        "result_backend_always_retry": patient,
-        "result_backend_max_retries": 10 if patient else 0,
-        "result_backend_transport_options": {
-            "global_keyprefix": f"{PROJECT}:",
-            "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
-        },
-        **redis_backend_tls(settings.result_backend),
-        "redis_socket_timeout": 5 if patient else 1,
-        "redis_socket_connect_timeout": 2 if patient else 1,
-        "redis_backend_health_check_interval": 25,
-        # With the default, a typo in a queue's name makes a queue that nobody consumes.
-        "task_create_missing_queues": False,
-        "task_default_queue": settings.default_queue(service),
-        # By package, so that a new task needs no wiring.
-        "task_routes": task_routes(),
-        # Never without any retry: a lost connection then takes 6 seconds instead of 0.6 to be noticed.
-        "task_publish_retry_policy": {
-            "max_retries": 3 if patient else 1,
-            "interval_start": 0,
-            "interval_step": 0.2,
-            "interval_max": 0.5,
-        },
-        "broker_pool_limit": 20,
-        # The default waits without end for a connection while all of them are in use.
-        "broker_pool_acquire_timeout": 3 if patient else 1,
-        "broker_connection_retry_on_startup": True,
-        # The default gives up after 46 minutes; a worker waits for its broker as long as it takes.
-        "broker_connection_max_retries": None,
-        # JSON only: a pickled message can run any code.
-        # https://docs.celeryq.dev/en/stable/userguide/security.html#serializers
-        "task_serializer": "json",
-        "result_serializer": "json",
-        "accept_content": ["json"],
-        "result_accept_content": ["json"],
-        # Of the times in messages and results.
-        "timezone": "UTC",
-        "enable_utc": True,
-    }
-    configuration |= broker_configuration(settings, role)
-    # jinja: if cookiecutter.beat_scheduler != "none"
-    from shared.scheduler import beat_configuration
-
-    configuration |= beat_configuration(settings.redis_url)
-    # jinja: endif
-    return configuration
-
-
-@cache
-def _warn_of_unread_variables() -> None:
-    """Say what nothing reads, once for all the apps of a process."""
-    for line in unread_variables("CELERY_", known_variables()):
-        print(f"warning: {line}", file=sys.stderr)
-
-
-def configure_celery_app(app: Celery, service_name: str, settings: CelerySettings | None = None) -> None:
+def configure_celery_app(app: Celery, service_name: str, settings: CelerySettings | None = None) -> Runtime:
     """Give ``app`` the shared configuration and make it the app that every thread of this process uses.
 
     Args:
         app: the Celery app of a service.
-        service_name: which service, as ``shared.layout`` calls it.
+        service_name: which service, as ``shared.queues`` calls it.
         settings: read from the environment unless given.
 
     Raises:
         SystemExit: a variable has a bad value.
     """
-    settings = settings or load(CelerySettings)
-    service = find_service(service_name)
-    _warn_of_unread_variables()
-    app.conf.update(celery_configuration(settings, service))
-    # Celery's own result backend gives up a task whose state it cannot keep.
-    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "shared.result_backend:Backend")
-    # "Current" is kept per thread: without a default, a thread of a pool would send to Celery's default broker.
-    app.set_default()
+    options: dict[str, Any] = {}
 
-    def become_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
-        if instance.app is app:
-            app.conf.update(celery_configuration(settings, service, role="worker"))
-            # Only a worker needs Celery's worker modules.
-            from shared.worker_consumer import prepare_worker
-            from shared.worker_queues import choose_queues
+    # jinja: if cookiecutter.beat_scheduler != "none"
+    from shared.schedule import entries
 
-            prepare_worker(app, settings)
-            choose_queues(app, options.get("queues"))
-
-    def check_tasks(**_: Any) -> None:
-        refuse_unrunnable_tasks(app.tasks.values())
-
-    celeryd_init.connect(become_worker, weak=False)
-    app.on_after_finalize.connect(check_tasks, weak=False)
-    after_setup_logger.connect(redact_log)
-    after_setup_task_logger.connect(redact_log)
+    options["schedule"] = entries
+    # jinja: endif
+    return configure(app, project=PROJECT, service=service_name, settings=settings, **options)

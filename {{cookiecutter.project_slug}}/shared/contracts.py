@@ -7,29 +7,35 @@ the owner's worker registers the name, that the task takes the payload's fields,
 from typing import Any
 
 from pydantic import BaseModel, Field
+from trinity_celery.config import Queue
+from trinity_celery.contracts import Contract, Payload
 
-from shared.layout import QUEUES, SERVICES, Queue, queue_of_task
-from shared.sending import Contract, Payload
+from shared.queues import PROJECT
 
 
 def _contract(task_name: str, payload: type[Payload], **options: Any) -> Contract[Payload]:
-    queue = queue_of_task(task_name)
+    queue = PROJECT.queue_of_task(task_name)
     if queue is None:
         raise LookupError(f"no route matches the task {task_name!r}")
-    return Contract(task_name, queue, payload, **options)
+    return Contract(task_name, queue, payload, project=PROJECT, **options)
 
 
 class Ping(BaseModel):
     """Nothing to say: the answer tells which worker took it from which queue."""
 
 
+# The task of each service that only answers, by its Celery app.
+PING_TASKS = {
+    # jinja: for service in plan(cookiecutter).services
+    "{{ service.celery_app }}": "{{ service.ping_task }}",
+    # jinja: endfor
+}
+
+
 def _ping(queue: Queue) -> Contract[Ping]:
-    owner = next((service for service in SERVICES if service.celery_app == queue.worker_app), SERVICES[0])
-    return Contract(owner.ping_task, queue.name, Ping)
-
-
-# One for each queue, so that anybody can see every worker answer.
-PINGS = {queue.name: _ping(queue) for queue in QUEUES}
+    # A queue without an owner has a worker that knows the tasks of every service.
+    task = PING_TASKS.get(queue.worker_app) or next(iter(PING_TASKS.values()))
+    return Contract(task, queue.name, Ping, project=PROJECT)
 
 
 # jinja: if cookiecutter.use_django
@@ -69,6 +75,5 @@ SCORE_BATCH = _contract("app.atom.tasks.score_batch", ScoreBatch)
 
 
 # jinja: endif
-def all_contracts() -> list[Contract[Any]]:
-    """Return every contract of this module."""
-    return [*PINGS.values(), *(value for value in globals().values() if isinstance(value, Contract))]
+# One for each queue, so that anybody can see every worker answer.
+PINGS = {queue.name: _ping(queue) for queue in PROJECT.queues}

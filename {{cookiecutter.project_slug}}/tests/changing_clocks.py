@@ -6,8 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import time_machine
-
-from shared.crontabs import ZonedCrontab
+from trinity_celery.beat import ZonedCrontab
 
 MINUTE = timedelta(minutes=1)
 EVERY_HOUR = set(range(24))

@@ -9,10 +9,9 @@ import time
 from typing import Any
 
 from kombu import Connection, Consumer, Queue
+from trinity_celery.brokers.redis import transport as redis_transport
 
-from shared import redis_transport
-
-TRANSPORT = "shared.redis_transport:Transport"
+TRANSPORT = "trinity_celery.brokers.redis.transport:Transport"
 
 
 def connect(url: str, options: dict[str, Any]) -> Connection:

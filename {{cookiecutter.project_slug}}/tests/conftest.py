@@ -6,30 +6,28 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib import import_module
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from celery import Celery, current_app
 from hypothesis import settings
+from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.config.runtime import attach, known_variables
+from trinity_celery.contracts import Contract, InMemoryPublisher, publishing_through, sending
+from trinity_celery.errors import BrokerUnavailableError
+from trinity_celery.messages import Message
+from trinity_celery.worker import ProjectApp, celery_configuration
 
 from devtools.stack import Stack, running_stack
-from shared import sending
-from shared.celery_settings import celery_configuration
-from shared.database import open_database
-from shared.deadline import BrokerUnavailableError
-from shared.idempotency import HEADER
-from shared.layout import SERVICES
-from shared.project_app import ProjectApp
-from shared.sending import Contract
-from shared.settings import CelerySettings, known_variables
+from shared import contracts
+from shared.queues import PROJECT
 
 # A test must not depend on what somebody has exported, least of all on their broker.
 for variable in [*os.environ]:
-    if variable.startswith("CELERY_") or variable in known_variables():
+    if variable.startswith("CELERY_") or variable in known_variables(PROJECT):
         del os.environ[variable]
 
 # Nor on how busy this machine is.
@@ -53,7 +51,7 @@ STACK_ENVIRONMENT = {
 
 def service_apps() -> list[Celery]:
     """Return the Celery app of each service."""
-    return [import_module(service.celery_app).celery_app for service in SERVICES]
+    return [import_module(service.celery_app).celery_app for service in PROJECT.services]
 
 
 def sender_for(environment: dict[str, str]) -> Celery:
@@ -62,8 +60,15 @@ def sender_for(environment: dict[str, str]) -> Celery:
     names = {
         name: environment[name.upper()] for name in ("redis_url", "celery_broker_url") if environment.get(name.upper())
     }
-    app.conf.update(celery_configuration(CelerySettings(**names), SERVICES[0]))  # type: ignore[arg-type]
+    runtime = load_runtime(PROJECT, CelerySettings(**names))  # type: ignore[arg-type]
+    attach(app, runtime)
+    app.conf.update(celery_configuration(runtime, PROJECT.services[0]))
     return app
+
+
+def project_contracts() -> list[Contract[Any]]:
+    """Return the contracts of ``shared/contracts.py``."""
+    return [*contracts.PINGS.values(), *(each for each in vars(contracts).values() if isinstance(each, Contract))]
 
 
 def end_task(app: Celery, task_id: str) -> None:
@@ -81,7 +86,7 @@ def node_name(name: str) -> str:
 
 
 @pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+def eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run every task at once in this process, sent by ``.delay()`` or through a contract, and let its errors out.
 
     The configuration belongs to the Celery apps, so overriding the settings of a web framework changes nothing.
@@ -92,29 +97,14 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(app.conf, "task_always_eager", True)
         monkeypatch.setitem(app.conf, "task_eager_propagates", True)
 
-    def send(contract: Contract[Any], payload: Any, *, task_id: str | None = None, **options: Any) -> str:
-        app = next(app for app in apps if contract.name in app.tasks)
-        task_id = task_id or str(uuid4())
-        arguments = payload.model_dump(mode="json")
-        headers = {HEADER: key} if (key := contract._key(payload, options.get("idempotency_key"))) else {}
-        run = partial(app.tasks[contract.name].apply, kwargs=arguments, task_id=task_id, throw=True, headers=headers)
-        if database := open_database():
-            database.after_commit(run)
-        else:
-            run()
-        return task_id
+    def run(message: Message) -> None:
+        task = next(app.tasks[message.name] for app in apps if message.name in app.tasks)
+        task.apply(kwargs=message.kwargs, task_id=message.task_id, headers=message.headers, throw=True)
 
-    async def send_async(contract: Contract[Any], payload: Any, **options: Any) -> str:
-        return send(contract, payload, **options)
-
-    def send_many(contract: Contract[Any], payloads: Iterable[Any], **options: Any) -> list[str]:
-        return [send(contract, payload, **options) for payload in payloads]
-
-    async def send_many_async(contract: Contract[Any], payloads: Iterable[Any], **options: Any) -> list[str]:
-        return send_many(contract, payloads, **options)
-
-    for replacement in (send, send_async, send_many, send_many_async):
-        monkeypatch.setattr(Contract, replacement.__name__, replacement)
+    with ExitStack() as chosen:
+        for app in apps:
+            chosen.enter_context(publishing_through(app, InMemoryPublisher(run)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,7 @@ from typing import Any
 from celery import chord, current_task, group, shared_task
 from celery.signals import before_task_publish
 from pydantic import BaseModel
-
-from shared.sending import Contract
+from trinity_celery.contracts import Contract
 
 
 class Found(BaseModel):

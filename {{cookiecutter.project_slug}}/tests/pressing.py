@@ -6,9 +6,10 @@ import time
 from typing import Any
 
 from celery import shared_task
+from trinity_celery.config import CelerySettings
+from trinity_celery.connections import redis_client
 
 from shared.contracts import PINGS, Ping
-from shared.redis_client import redis_client
 
 FIVE_A_SECOND: dict[str, Any] = {"shared_rate_limit": "5/s"}
 
@@ -28,7 +29,7 @@ def send_ping(queue: str) -> str:
 @shared_task(ignore_result=False, **FIVE_A_SECOND)
 def limited() -> float:
     """Return when this ran, in seconds, by the clock of a server that all workers share."""
-    seconds, microseconds = redis_client().time()  # type: ignore[misc]
+    seconds, microseconds = redis_client(CelerySettings()).time()  # type: ignore[misc]
     return float(seconds) + float(microseconds) / 1_000_000
 
 

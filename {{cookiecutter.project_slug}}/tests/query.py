@@ -4,7 +4,7 @@ import json
 import sys
 from importlib import import_module
 
-from shared.database import any_database
+from trinity_celery.transactions.database import any_database
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ from billiard.exceptions import WorkerLostError
 from celery import Celery
 
 from devtools.stack import Stack
-from shared.layout import queue_names
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 from tests.test_backpressure import purge, waiting
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 WORKER = f"python -m shared.commands.worker {QUEUE} --include tests.acknowledging --concurrency 4"
 
 

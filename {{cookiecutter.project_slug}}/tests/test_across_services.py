@@ -10,7 +10,7 @@ from celery import Celery
 
 from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES
-from shared.layout import SERVICES, find_queue
+from shared.queues import PROJECT
 from tests.loaded import described
 
 DJANGO, FASTAPI = WEB_SERVICES
@@ -52,10 +52,10 @@ def test_neither_worker_loads_the_other_service(start_worker: Callable[..., Cele
         "django": {"app", "fastapi", "starlette", "sqlalchemy"},
         "fastapi": {"backend", "config", "django.apps", "django.db"},
     }
-    for service in SERVICES:
+    for service in PROJECT.services:
         queue = service.default_queue
         # A queue without an owner has a worker that needs both.
-        if find_queue(queue).worker_app == service.celery_app:
+        if PROJECT.find_queue(queue).worker_app == service.celery_app:
             # The tests' own Django is none of a worker's business.
             app = start_worker(queue, f"own-{queue}", "--include tests.loaded", DJANGO_SETTINGS_MODULE="")
             assert foreign[service.name].isdisjoint(described(app, queue)["modules"])

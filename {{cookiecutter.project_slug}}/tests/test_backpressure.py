@@ -7,15 +7,16 @@ import httpx
 import pytest
 from celery import Celery
 from celery.result import AsyncResult
+from trinity_celery.brokers import find_broker
+from trinity_celery.config import load_runtime
+from trinity_celery.worker.rate_limit import SharedRateLimit
 
 from devtools.stack import Stack, running_stack
 from devtools.web_services import WEB_SERVICES, WebService
-from shared.layout import queue_names
-from shared.queue_limit import count_waiting
-from shared.rate_limit import SharedRateLimit
+from shared.queues import PROJECT
 from tests.conftest import STACK_ENVIRONMENT, sender_for
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 PING = f"/queues/{QUEUE}/ping"
 LIMIT = 3
 
@@ -45,7 +46,7 @@ def post_until(services: Stack, service: WebService, status: int) -> httpx.Respo
 
 def waiting(app: Celery, queue: str = QUEUE) -> int:
     with app.connection_for_write() as connection:
-        return count_waiting(connection, queue)
+        return find_broker(app.conf.broker_url).count_waiting(connection, queue)
 
 
 def purge(app: Celery, queue: str = QUEUE) -> None:
@@ -127,9 +128,9 @@ def test_rate_limit_holds_for_all_workers_together(start_worker: StartWorker) ->
 @pytest.mark.parametrize("limit", ["", "10", "0/s", "-1/s", "ten/s", "10/d"])
 def test_rate_that_is_none_is_refused(limit: str) -> None:
     with pytest.raises(ValueError, match="is no rate: write so many a second, minute or hour"):
-        SharedRateLimit("test", limit)
+        SharedRateLimit(load_runtime(PROJECT), "test", limit)
 
 
 def test_nothing_starts_while_nobody_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    assert SharedRateLimit("test", "10/s").wait() >= 5
+    assert SharedRateLimit(load_runtime(PROJECT), "test", "10/s").wait() >= 5

@@ -5,13 +5,14 @@ import time
 
 import httpx
 import pytest
+from trinity_celery.beat import Entry
+from trinity_celery.beat.schedule import celery_beat_schedule
+from trinity_celery.config import BeatSettings, load_runtime
 
 from devtools.stack import Stack
 from devtools.web_services import WEB_SERVICES, WebService
-from shared.beat_schedule import Entry, celery_beat_schedule, entries
-from shared.beat_settings import BeatSettings
-from shared.layout import QUEUES, queue_names, queue_of_task
-from shared.settings import consumed_queues
+from shared.queues import PROJECT
+from shared.schedule import entries
 from tests.test_workers import StartWorker, ask
 
 CRONTABS = [entry for entry in entries(BeatSettings()) if not isinstance(entry.schedule, float)]
@@ -19,7 +20,7 @@ CRONTABS = [entry for entry in entries(BeatSettings()) if not isinstance(entry.s
 
 def worker_log_of(stack: Stack, task: str) -> str:
     """Return what the worker has written that runs ``task``."""
-    queue = queue_of_task(task)
+    queue = PROJECT.queue_of_task(task)
     return stack.log(f"celery-{queue}".replace(".", "-")).read_text()
 
 
@@ -31,7 +32,9 @@ def test_interval_entry_fires_through_the_beat_queue(stack: Stack, service: WebS
         assert time.monotonic() < deadline, stack.log("celery-beat").read_text()
         time.sleep(0.2)
     figures = httpx.get(url).json()
-    assert figures["refreshed_from"] in [consumed_queues(queue.name)[1] for queue in QUEUES]
+    assert figures["refreshed_from"] in [
+        load_runtime(PROJECT).consumed_queues(queue.name)[1] for queue in PROJECT.queues
+    ]
     assert figures["refreshed_by"]
 
 
@@ -60,10 +63,12 @@ def test_options_of_beat_take_effect(broker: Stack) -> None:
 
 
 def test_queue_of_the_schedule_follows_its_variable(start_worker: StartWorker) -> None:
-    queue = queue_names()[0]
+    queue = PROJECT.queue_names()[0]
     app = start_worker(queue, "renamed", CELERY_BEAT_QUEUE="{queue}.scheduled")
     assert [each["name"] for each in ask(app, "active_queues", "renamed")] == [queue, f"{queue}.scheduled"]
 
 
 def test_entries_expire_so_that_a_backlog_does_not_pile_up() -> None:
-    assert all(entry["options"]["expires"] > 0 for entry in celery_beat_schedule().values())
+    assert all(
+        entry["options"]["expires"] > 0 for entry in celery_beat_schedule(PROJECT, BeatSettings(), entries).values()
+    )

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trinity_celery.beat import ZonedCrontab
+from trinity_celery.beat.file import FileScheduler
+from trinity_celery.config import load_runtime
+from trinity_celery.worker import celery_configuration
 
 from devtools.stack import Stack
-from shared.celery_settings import celery_configuration
-from shared.crontabs import ZonedCrontab
-from shared.layout import SERVICES
-from shared.scheduler import FileScheduler
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 from tests.changing_clocks import check_moments
 from tests.conftest import sender_for
 
@@ -42,7 +42,8 @@ def test_every_beat_fires_so_run_exactly_one(broker: Stack) -> None:
 def test_file_lies_where_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEAT_SCHEDULE_FILENAME", "/var/lib/somewhere/schedule")
     assert (
-        celery_configuration(CelerySettings(), SERVICES[0])["beat_schedule_filename"] == "/var/lib/somewhere/schedule"
+        celery_configuration(load_runtime(PROJECT), PROJECT.services[0])["beat_schedule_filename"]
+        == "/var/lib/somewhere/schedule"
     )
 
 

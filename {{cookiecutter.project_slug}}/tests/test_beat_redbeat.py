@@ -17,14 +17,14 @@ import trustme
 from celery import Celery
 from celery.schedules import crontab
 from redis import Redis
+from trinity_celery.beat import ZonedCrontab
+from trinity_celery.beat.redbeat import Scheduler
+from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.worker import celery_configuration
 
 from devtools.ports import free_port
 from devtools.stack import Stack
-from shared.celery_settings import celery_configuration
-from shared.crontabs import ZonedCrontab
-from shared.layout import SERVICES
-from shared.redbeat_scheduler import Scheduler
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 from tests.changing_clocks import check_moments
 from tests.chaos.servers import RedisServer
 from tests.conftest import sender_for
@@ -68,7 +68,9 @@ def test_second_beat_waits_and_takes_over(broker: Stack) -> None:
 
 
 def test_every_setting_is_one_that_redbeat_reads() -> None:
-    configured = {name for name in celery_configuration(CelerySettings(), SERVICES[0]) if name.startswith("redbeat_")}
+    configured = {
+        name for name in celery_configuration(load_runtime(PROJECT), PROJECT.services[0]) if name.startswith("redbeat_")
+    }
     read = set(re.findall(r"redbeat_\w+", inspect.getsource(redbeat.schedulers)))
     assert configured
     assert configured - read == set()
@@ -76,7 +78,7 @@ def test_every_setting_is_one_that_redbeat_reads() -> None:
 
 def test_nobody_who_asks_for_the_configuration_sees_the_password() -> None:
     url = "redis://beat:se%23same@redis.example:6380/2"
-    configuration = celery_configuration(CelerySettings(redis_url=url), SERVICES[0])
+    configuration = celery_configuration(load_runtime(PROJECT, CelerySettings(redis_url=url)), PROJECT.services[0])
     app = Celery("shown", set_as_current=False)
     app.conf.update(configuration)
     assert "same" not in app.bugreport()
@@ -88,7 +90,7 @@ def test_nobody_who_asks_for_the_configuration_sees_the_password() -> None:
 
 
 def test_settings_bound_the_takeover_after_a_crash() -> None:
-    configuration = celery_configuration(CelerySettings(), SERVICES[0])
+    configuration = celery_configuration(load_runtime(PROJECT), PROJECT.services[0])
     assert configuration["redbeat_lock_timeout"] == 30
     assert configuration["beat_max_loop_interval"] < configuration["redbeat_lock_timeout"]
 

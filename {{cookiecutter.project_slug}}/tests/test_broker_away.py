@@ -16,11 +16,11 @@ from devtools.ports import free_port
 from devtools.redis import private_redis
 from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
-from shared.layout import queue_names
+from shared.queues import PROJECT
 
 LIMIT = 2.0  # seconds in which a request is answered
 REFUSALS = 300  # more than connections that redis-py's pool makes by default
-PING = f"/queues/{queue_names()[0]}/ping"
+PING = f"/queues/{PROJECT.queue_names()[0]}/ping"
 
 each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
 

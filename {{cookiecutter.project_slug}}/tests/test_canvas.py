@@ -11,12 +11,12 @@ import pytest
 from celery import Celery, chord, group
 from celery.exceptions import ChordError
 from pydantic import BaseModel
+from trinity_celery.contracts import Contract
+from trinity_celery.dead_letters import Replay
+from trinity_celery.messages import read_status
 
 from devtools.stack import Stack
 from shared.contracts import CREATE_REPORT, SCORE_TEXT, CreateReport, ScoreText
-from shared.dead_letter_office import Office
-from shared.sending import Contract
-from shared.task_status import read_status
 from tests.gathering import Spread, Wait, gathering, spreading, waiting
 from tests.test_dead_letters import letters_of, wait_for_letter, wait_for_success
 
@@ -117,7 +117,7 @@ def test_failed_part_is_a_dead_letter_and_the_body_does_not_run(broker: Stack, s
     assert status is not None
     assert (status.state, "ChordError: Dependency" in str(status.error)) == ("failed", True)
     log = broker.log(WORKERS[FASTAPI])
-    office = Office(letters_of(broker), sender)
+    office = Replay(letters_of(broker), sender)
     letter = wait_for_letter(office, log, task=FAIL.name)
     failed = result.parent.results[-1]
     assert letter.task_id == failed.id

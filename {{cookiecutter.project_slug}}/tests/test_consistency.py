@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from pydantic_settings import BaseSettings
+from trinity_celery.config.runtime import known_variables
 
 from devtools.stack import ROOT
-from shared.contracts import all_contracts
-from shared.layout import QUEUES, SERVICES, queue_names, task_routes
-from shared.settings import known_variables
+from shared.queues import PROJECT
+from tests.conftest import project_contracts
 
 LIST_TASKS = """
 import inspect, json, sys
@@ -41,10 +41,10 @@ def registered_tasks(worker_app: str) -> dict[str, list[str]]:
 
 
 def worker_app_of(queue: str) -> str:
-    return next(candidate.worker_app for candidate in QUEUES if candidate.name == queue)
+    return next(candidate.worker_app for candidate in PROJECT.queues if candidate.name == queue)
 
 
-@pytest.mark.parametrize("contract", all_contracts(), ids=lambda contract: f"{contract.name}-{contract.queue}")
+@pytest.mark.parametrize("contract", project_contracts(), ids=lambda contract: f"{contract.name}-{contract.queue}")
 def test_contract_is_kept_by_the_worker_of_its_queue(contract) -> None:  # type: ignore[no-untyped-def]
     tasks = registered_tasks(worker_app_of(contract.queue))
     assert contract.name in tasks, f"{contract.name}: the worker of {contract.queue} does not register it"
@@ -55,27 +55,29 @@ def test_contract_is_kept_by_the_worker_of_its_queue(contract) -> None:  # type:
 @pytest.mark.parametrize("file", ["Procfile", "compose.yaml", "compose.prod.yaml"])
 def test_every_queue_has_one_worker(file: str) -> None:
     consumed = re.findall(r"shared\.commands\.worker ([\w.-]+)", (ROOT / file).read_text())
-    assert consumed == queue_names(), f"the workers in {file} and shared/layout.py disagree"
+    assert consumed == PROJECT.queue_names(), f"the workers in {file} and shared/queues.py disagree"
 
 
 def test_every_route_names_a_declared_queue() -> None:
-    for pattern, route in task_routes().items():
-        assert route["queue"] in queue_names(), f"route {pattern}: there is no queue {route['queue']}"
+    for pattern, route in PROJECT.task_routes().items():
+        assert route["queue"] in PROJECT.queue_names(), f"route {pattern}: there is no queue {route['queue']}"
 
 
 def test_every_task_has_a_route_to_a_worker_that_registers_it() -> None:
-    for service in SERVICES:
+    for service in PROJECT.services:
         own = [name for name in registered_tasks(service.celery_app) if name.startswith(f"{service.package}.")]
         assert own
         for name in own:
-            pattern = next(pattern for pattern in task_routes() if re.fullmatch(pattern.replace("*", ".*"), name))
-            queue = task_routes()[pattern]["queue"]
+            pattern = next(
+                pattern for pattern in PROJECT.task_routes() if re.fullmatch(pattern.replace("*", ".*"), name)
+            )
+            queue = PROJECT.task_routes()[pattern]["queue"]
             assert name in registered_tasks(worker_app_of(queue)), f"{name}: the worker of {queue} does not register it"
 
 
 def test_tasks_are_thin() -> None:
     """A task checks its arguments, calls services and returns: what branches or loops belongs into a service."""
-    for service in SERVICES:
+    for service in PROJECT.services:
         for file in (ROOT / service.package).glob("*/tasks.py"):
             functions = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)]
             for function in functions:
@@ -104,7 +106,7 @@ def test_both_env_files_hold_the_same_variables() -> None:
 
 
 def test_every_variable_in_the_env_files_is_read() -> None:
-    read = known_variables()
+    read = known_variables(PROJECT)
     for source in [*ROOT.glob("*/**/*.py"), ROOT / "Procfile", ROOT / "Makefile", *compose_files()]:
         if not {"tests", ".venv"} & set(source.parts):
             text = source.read_text()
@@ -118,7 +120,7 @@ def test_every_variable_in_the_env_files_is_read() -> None:
 @pytest.mark.parametrize("file", ["compose.yaml", "compose.prod.yaml"])
 def test_every_setting_reaches_the_containers(file: str) -> None:
     passed = set(re.findall(r'^ +"?([A-Z_]+)"?:', (ROOT / file).read_text(), re.MULTILINE))
-    for name in known_variables():
+    for name in known_variables(PROJECT):
         assert name in passed, f"{name}: no container gets this variable, add it to {file}"
 
 
@@ -130,4 +132,4 @@ def test_every_settings_class_ignores_empty_variables() -> None:
 
 def test_the_makefile_knows_every_queue() -> None:
     names = re.search(r"^QUEUES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert names and names[1].split() == queue_names()
+    assert names and names[1].split() == PROJECT.queue_names()

@@ -10,14 +10,12 @@ from celery import Celery
 from celery.schedules import crontab
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trinity_celery.beat import Entry, ZonedCrontab
+from trinity_celery.beat.crontabs import zoned
+from trinity_celery.config import BeatSettings, load, load_runtime
+from trinity_celery.worker import celery_configuration
 
-from shared.beat_schedule import Entry
-from shared.beat_settings import BeatSettings
-from shared.celery_settings import celery_configuration
-from shared.crontabs import ZonedCrontab, zoned
-from shared.environment import load
-from shared.layout import SERVICES
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 from tests.changing_clocks import DAYS, MINUTE, due, shown
 
 SPRING, AUTUMN = (start for _, start in DAYS[:2])  # in Berlin
@@ -83,7 +81,7 @@ def test_it_is_due_exactly_when_somebody_who_watches_the_clock_says_so(
 @pytest.mark.parametrize(("late", "is_due"), [(299, True), (301, False)])
 def test_beat_that_is_late_counts_from_the_end_of_the_gap(late: int, is_due: bool) -> None:
     app = Celery("late", set_as_current=False)
-    app.conf.update(celery_configuration(CelerySettings(), SERVICES[0]))
+    app.conf.update(celery_configuration(load_runtime(PROJECT), PROJECT.services[0]))
     schedule = ZonedCrontab("5", "2", timezone="Europe/Berlin", app=app)
     end_of_gap = datetime(2026, 3, 29, 1, tzinfo=UTC)
     with time_machine.travel(end_of_gap + timedelta(seconds=late), tick=False):
@@ -93,7 +91,7 @@ def test_beat_that_is_late_counts_from_the_end_of_the_gap(late: int, is_due: boo
 def test_it_follows_the_clock_of_the_project_unless_it_names_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_TIMEZONE", "America/New_York")
     app = Celery("elsewhere", set_as_current=False)
-    app.conf.update(celery_configuration(CelerySettings(), SERVICES[0]))
+    app.conf.update(celery_configuration(load_runtime(PROJECT), PROJECT.services[0]))
     for schedule, zone in (
         (zoned(crontab("30", "2")), "America/New_York"),
         (zoned(crontab("30", "2"), "Asia/Kathmandu"), "Asia/Kathmandu"),

@@ -19,33 +19,34 @@ from celery import Celery
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from trinity_celery.config import load_runtime
+from trinity_celery.dead_letters import DeadLetter, DeadLetters, LetterFilter, Replay
+from trinity_celery.dead_letters import store as dead_letters
+from trinity_celery.dead_letters.letters import queue_of_key
+from trinity_celery.dead_letters.recorder import reason_for
+from trinity_celery.dead_letters.store import dead_letter, keep_or_log
+from trinity_celery.errors import BrokerUnavailableError, KeyReusedError, NotReplayableError
 
 from devtools.ports import free_port
 from devtools.stack import ROOT, Stack
-from shared import dead_letters
-from shared.dead_letter_office import NotReplayableError, Office
-from shared.dead_letters import DeadLetter, DeadLetters, Wanted, dead_letter, keep_or_log
-from shared.deadline import BrokerUnavailableError
-from shared.failed_tasks import reason_for
-from shared.idempotency import KeyReusedError
-from shared.layout import PROJECT, queue_names
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 FAIL = "tests.failing.fail"
 WORKER = f"python -m shared.commands.worker {QUEUE} --include tests.failing"
 
 
 def letters_of(stack: Stack, limit: int = 10_000) -> DeadLetters:
-    return DeadLetters(Redis.from_url(stack.environment["REDIS_URL"], decode_responses=True), limit)
+    return DeadLetters(Redis.from_url(stack.environment["REDIS_URL"], decode_responses=True), PROJECT.name, limit)
 
 
-def wait_for_letter(office: Office, log: Path, **wanted: str) -> DeadLetter:
+def wait_for_letter(office: Replay, log: Path, **wanted: str) -> DeadLetter:
     """Return the only letter that is wanted, as soon as it is there."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         office.collect()
-        if found := list(office.find(Wanted(**wanted))):
+        if found := list(office.find(LetterFilter(**wanted))):
             assert len(found) == 1, found
             return found[0]
         time.sleep(0.1)
@@ -66,15 +67,15 @@ def wait_for_success(result: Any, log: Path) -> Any:
 def letters(broker: Stack) -> Iterator[DeadLetters]:
     """An empty store."""
     found = letters_of(broker)
-    found.client.delete(f"{PROJECT}:unclaimed", *found.client.keys(f"{found.name}*"))
+    found.client.delete(f"{PROJECT.name}:unclaimed", *found.client.keys(f"{found.name}*"))
     yield found
     found.client.close()
 
 
 @pytest.fixture
-def office(letters: DeadLetters, broker: Stack) -> Office:
+def office(letters: DeadLetters, broker: Stack) -> Replay:
     """The store, and an app that sends to the broker."""
-    return Office(letters, sender_for(broker.environment))
+    return Replay(letters, sender_for(broker.environment))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def cause(tmp_path: Path) -> Path:
     return file
 
 
-def send_failing(office: Office, cause: Path, how: str, **arguments: Any) -> Any:
+def send_failing(office: Replay, cause: Path, how: str, **arguments: Any) -> Any:
     limits: dict[str, Any] = {"soft_time_limit": 1, "time_limit": 2} if how == "slow" else {}
     return office.app.send_task(FAIL, [str(cause)], {"how": how, **arguments}, queue=QUEUE, **limits)
 
@@ -105,7 +106,7 @@ def publish(app: Celery, body: bytes, **properties: Any) -> None:
         producer.publish(body, exchange=queue.exchange, routing_key=queue.routing_key, declare=[queue], **properties)
 
 
-def assert_still_works(office: Office) -> None:
+def assert_still_works(office: Replay) -> None:
     """Let the worker run a task."""
     assert office.app.send_task(FAIL, ["/nowhere"], queue=QUEUE).get(timeout=60) == "attempt 0"
 
@@ -123,7 +124,7 @@ def assert_still_works(office: Office) -> None:
     ],
 )
 def test_failed_task_is_kept_and_sent_again(
-    office: Office, worker: Path, cause: Path, how: str, reason: str, error: str, retries: int
+    office: Replay, worker: Path, cause: Path, how: str, reason: str, error: str, retries: int
 ) -> None:
     result = send_failing(office, cause, how)
     # Tasks that other tests have left in the queue may become letters, too.
@@ -136,12 +137,12 @@ def test_failed_task_is_kept_and_sent_again(
     assert letter.failed_at > datetime.now(UTC) - timedelta(minutes=2)
     cause.unlink()
     assert office.replay(letter) == result.id
-    assert list(office.find(Wanted(task=FAIL))) == []
+    assert list(office.find(LetterFilter(task=FAIL))) == []
     assert wait_for_success(result, worker) == "attempt 0"
     assert_still_works(office)
 
 
-def test_task_that_fails_again_is_one_letter(office: Office, worker: Path, cause: Path) -> None:
+def test_task_that_fails_again_is_one_letter(office: Replay, worker: Path, cause: Path) -> None:
     send_failing(office, cause, "error")
     first = wait_for_letter(office, worker)
     office.replay(first)
@@ -153,7 +154,7 @@ def test_task_that_fails_again_is_one_letter(office: Office, worker: Path, cause
     assert office.letters.remove(again)
 
 
-def test_chain_goes_on_when_its_failed_task_is_sent_again(office: Office, worker: Path, cause: Path) -> None:
+def test_chain_goes_on_when_its_failed_task_is_sent_again(office: Replay, worker: Path, cause: Path) -> None:
     task = office.app.signature(FAIL, args=[str(cause)], queue=QUEUE)
     last = office.app.signature(FAIL, args=["/nowhere"], queue=QUEUE, immutable=True)
     result = (task | last).apply_async()
@@ -190,7 +191,7 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("body", "content_type", "headers", "reason"), MESSAGES)
 def test_message_that_is_no_task_is_set_aside(
-    office: Office, worker: Path, body: bytes, content_type: str, headers: dict[str, Any], reason: str
+    office: Replay, worker: Path, body: bytes, content_type: str, headers: dict[str, Any], reason: str
 ) -> None:
     encoding = "binary" if b"\x80" in body else "utf-8"
     publish(office.app, body, content_type=content_type, content_encoding=encoding, headers=headers)
@@ -208,7 +209,7 @@ def test_message_that_is_no_task_is_set_aside(
 
 
 def test_message_of_the_first_protocol_runs_as_any_other(
-    office: Office, worker: Path, cause: Path, broker: Stack
+    office: Replay, worker: Path, cause: Path, broker: Stack
 ) -> None:
     sender = sender_for(broker.environment)
     sender.conf.task_protocol = 1
@@ -223,7 +224,7 @@ def test_message_of_the_first_protocol_runs_as_any_other(
     sender.close()
 
 
-def test_message_whose_letter_cannot_be_kept_is_not_lost(office: Office, worker: Path, broker: Stack) -> None:
+def test_message_whose_letter_cannot_be_kept_is_not_lost(office: Replay, worker: Path, broker: Stack) -> None:
     broker.stop("letters")
     url = broker.environment.get("CELERY_BROKER_URL") or broker.environment["REDIS_URL"]
     away = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0", "CELERY_BROKER_URL": url}
@@ -258,11 +259,11 @@ GARBAGE = [
 
 def test_garbage_in_a_redis_list_is_set_aside(letters: DeadLetters, broker: Stack) -> None:
     url = broker.environment["REDIS_URL"]
-    office = Office(letters, sender_for({"REDIS_URL": url}))
+    office = Replay(letters, sender_for({"REDIS_URL": url}))
     broker.start("garbage", f"{WORKER} --hostname garbage@%h", {"CELERY_BROKER_URL": url})
     try:
         for item in GARBAGE:
-            letters.client.lpush(f"{PROJECT}:{QUEUE}", item)
+            letters.client.lpush(f"{PROJECT.name}:{QUEUE}", item)
         assert_still_works(office)
         office.collect()
         found = list(office.find())
@@ -283,8 +284,8 @@ def test_task_that_the_broker_has_put_aside_gets_a_state(letters: DeadLetters, b
     result: Any = (task | task.clone()).apply_async()
     about = {"reason": "crash limit", "queue": QUEUE, "deliveries": 5}
     with Redis.from_url(url, decode_responses=True) as client:
-        raw: Any = client.rpop(f"{PROJECT}:{QUEUE}")
-        client.lpush(f"{PROJECT}:unclaimed", f"{json.dumps(about)}\n{raw}")
+        raw: Any = client.rpop(f"{PROJECT.name}:{QUEUE}")
+        client.lpush(f"{PROJECT.name}:unclaimed", f"{json.dumps(about)}\n{raw}")
     broker.start("collector", f"{WORKER} --hostname collector@%h", {"CELERY_BROKER_URL": url})
     try:
         for each in (result.parent, result):
@@ -303,10 +304,10 @@ def test_what_a_broker_has_set_aside_can_be_sent_again(letters: DeadLetters, bro
     result = sender.send_task(FAIL, ["/nowhere"], queue=QUEUE)
     about = {"reason": "crash limit", "queue": QUEUE, "at": 1_000_000_000.5, "deliveries": 5}
     with Redis.from_url(url, decode_responses=True) as client:
-        raw: Any = client.rpop(f"{PROJECT}:{QUEUE}")
-        client.lpush(f"{PROJECT}:unclaimed", f"{json.dumps(about)}\n{raw}", b"no json at all")
-        Office(letters, sender).collect()
-        assert client.llen(f"{PROJECT}:unclaimed") == 0
+        raw: Any = client.rpop(f"{PROJECT.name}:{QUEUE}")
+        client.lpush(f"{PROJECT.name}:unclaimed", f"{json.dumps(about)}\n{raw}", b"no json at all")
+        Replay(letters, sender).collect()
+        assert client.llen(f"{PROJECT.name}:unclaimed") == 0
     garbage, letter = letters.find()
     assert (garbage.reason, garbage.raw) == ("garbage", "no json at all")
     assert (letter.task, letter.task_id, letter.reason) == (FAIL, result.id, "crash limit")
@@ -336,8 +337,9 @@ def test_letter_comes_back_as_it_was(letters: DeadLetters) -> None:
 
 def test_letter_names_the_queue_of_a_task_that_was_delayed() -> None:
     # Where the broker itself delays tasks, the way that they took stands before the queue's name.
-    assert letter(queue=f"0.1.0.{QUEUE}").queue == QUEUE
-    assert [letter(queue=name).queue for name in ("gone", None)] == ["gone", None]
+    runtime = load_runtime(PROJECT)
+    assert queue_of_key(runtime, f"0.1.0.{QUEUE}") == QUEUE
+    assert [queue_of_key(runtime, name) for name in ("gone", None)] == ["gone", None]
 
 
 def test_letters_are_found_by_task_queue_and_reason(letters: DeadLetters) -> None:
@@ -346,9 +348,9 @@ def test_letters_are_found_by_task_queue_and_reason(letters: DeadLetters) -> Non
     for each in (one, two, three):
         letters.keep(each)
     assert list(letters.find()) == [three, two, one]
-    assert list(letters.find(Wanted(task="two"))) == [three, two]
-    assert list(letters.find(Wanted(queue=QUEUE, task="two"))) == [three]
-    assert list(letters.find(Wanted(reason="payload"))) == [two]
+    assert list(letters.find(LetterFilter(task="two"))) == [three, two]
+    assert list(letters.find(LetterFilter(queue=QUEUE, task="two"))) == [three]
+    assert list(letters.find(LetterFilter(reason="payload"))) == [two]
 
 
 def test_oldest_letters_make_room_and_are_logged(
@@ -368,7 +370,7 @@ def test_oldest_letters_make_room_and_are_logged(
     assert len(few) < 3
 
 
-def test_letter_is_bounded_and_what_is_too_large_is_not_sent_again(office: Office) -> None:
+def test_letter_is_bounded_and_what_is_too_large_is_not_sent_again(office: Replay) -> None:
     one = letter(keywords={"text": "x" * 2_000_000}, error="e" * 10_000, traceback=f"{'t' * 100_000}end")
     assert len(one.model_dump_json()) < 50_000
     assert one.traceback.endswith("end")
@@ -385,7 +387,7 @@ def test_secrets_are_not_shown(letters: DeadLetters) -> None:
 
 
 def test_letter_that_cannot_be_kept_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    away = DeadLetters(Redis(port=free_port(), retry=Retry(NoBackoff(), 0), decode_responses=True), 10)
+    away = DeadLetters(Redis(port=free_port(), retry=Retry(NoBackoff(), 0), decode_responses=True), PROJECT.name, 10)
     one = letter(keywords={"name": "kept in the log", "password": "sesame"})
     with caplog.at_level(logging.ERROR):
         assert not keep_or_log(away, one)
@@ -397,11 +399,11 @@ def test_letter_stays_if_the_broker_is_away(letters: DeadLetters) -> None:
     away = sender_for({"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
     letters.keep(one := letter())
     with pytest.raises(BrokerUnavailableError):
-        Office(letters, away).replay(one)
+        Replay(letters, away).replay(one)
     assert list(letters.find()) == [one]
 
 
-def test_letter_is_sent_by_one_at_a_time(office: Office) -> None:
+def test_letter_is_sent_by_one_at_a_time(office: Replay) -> None:
     office.letters.keep(one := letter())
     office.letters.client.set(f"{office.letters.name}:claims:{one.id}", 1)
     with pytest.raises(NotReplayableError, match="somebody else is sending it"):
@@ -412,7 +414,7 @@ def test_letter_is_sent_by_one_at_a_time(office: Office) -> None:
         office.replay(one)
 
 
-def test_letter_of_a_queue_that_is_gone(office: Office) -> None:
+def test_letter_of_a_queue_that_is_gone(office: Replay) -> None:
     with pytest.raises(NotReplayableError, match="there is no queue 'gone'"):
         office.replay(letter(queue="gone"))
 

@@ -11,17 +11,17 @@ from celery.result import AsyncResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from trinity_celery.brokers.delays import seconds_until, settle_delay
+from trinity_celery.contracts import Contract
+from trinity_celery.dead_letters import LetterFilter
+from trinity_celery.worker import BaseTask
 
 from devtools.stack import Stack
-from shared.dead_letters import Wanted
-from shared.delays import seconds_until, settle_delay
-from shared.layout import queue_names
-from shared.sending import Contract
-from shared.tasks import BaseTask
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 from tests.test_dead_letters import letters_of
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 LATE = 2.5  # seconds by which a start may be late: a broker may only know whole ones, and the machine may be busy
 DELAYS = [-5, 0, 0.2, 0.99, 1, 1.5]
 TASKS = ("begin", "begin_again")
@@ -87,7 +87,9 @@ def test_task_begins_when_its_time_has_come(worker: Stack, sender: Celery) -> No
         began = result.get(timeout=60)
         delay = max(seconds, 0)
         assert delay - 0.1 <= began - at <= delay + LATE, (way.__name__, seconds, began - at)
-    assert not [letter for name in TASKS for letter in letters_of(worker).find(Wanted(task=f"tests.waiting.{name}"))]
+    assert not [
+        letter for name in TASKS for letter in letters_of(worker).find(LetterFilter(task=f"tests.waiting.{name}"))
+    ]
 
 
 def test_task_that_backs_off_for_less_than_a_second_is_tried_again(worker: Stack, sender: Celery) -> None:

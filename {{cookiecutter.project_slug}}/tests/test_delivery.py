@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from trinity_celery.brokers.delays import settle_delay
+from trinity_celery.config import CelerySettings
 
 from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES, Example, WebService
-from shared.contracts import PINGS, Ping
-from shared.delays import settle_delay
-from shared.layout import SERVICES, queue_names
-from shared.settings import CelerySettings
+from shared.contracts import PING_TASKS, PINGS, Ping
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 
 each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
@@ -28,7 +28,7 @@ each_example = pytest.mark.parametrize(
 
 
 @each_service
-@pytest.mark.parametrize("queue", queue_names())
+@pytest.mark.parametrize("queue", PROJECT.queue_names())
 def test_every_service_reaches_every_queue(stack: Stack, service: WebService, queue: str) -> None:
     status = stack.finished(stack.post(service, f"/queues/{queue}/ping"))
     assert (status["state"], status["result"], status["queue"]) == ("succeeded", "pong", queue)
@@ -69,10 +69,10 @@ def test_state_of_a_task_s_own_is_no_error(stack: Stack, service: WebService, ke
 
 
 def test_contract_of_a_process_without_an_app_says_what_to_import() -> None:
-    code = f"from shared.contracts import PINGS, Ping; PINGS['{queue_names()[0]}'].send(Ping())"
+    code = f"from shared.contracts import PINGS, Ping, PING_TASKS; PINGS['{PROJECT.queue_names()[0]}'].send(Ping())"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.stderr.endswith(
-        f"RuntimeError: no Celery app of this project is loaded here: import {SERVICES[0].celery_app} first\n"
+        f"RuntimeError: no Celery app of this project is loaded here: import {PROJECT.services[0].celery_app} first\n"
     )
 
 
@@ -110,13 +110,13 @@ def test_unknown_task_is_not_pending(stack: Stack, service: WebService) -> None:
 def test_unknown_queue_is_named(stack: Stack, service: WebService) -> None:
     response = httpx.post(f"{service.address(stack.environment)}/queues/typo/ping")
     assert response.status_code == httpx.codes.NOT_FOUND
-    assert response.json()["detail"] == f"no queue 'typo': use one of {', '.join(queue_names())}"
+    assert response.json()["detail"] == f"no queue 'typo': use one of {', '.join(PROJECT.queue_names())}"
 
 
 @each_service
 def test_accepted_task_is_known_at_once(stack: Stack, service: WebService) -> None:
     """The answer names a place that is there, even while every worker is busy."""
-    response = httpx.post(f"{service.address(stack.environment)}/queues/{queue_names()[0]}/ping")
+    response = httpx.post(f"{service.address(stack.environment)}/queues/{PROJECT.queue_names()[0]}/ping")
     assert response.headers["Location"] == response.json()["status_url"]
     status = httpx.get(f"{service.address(stack.environment)}{response.headers['Location']}")
     assert status.status_code == httpx.codes.OK
@@ -130,10 +130,10 @@ def test_service_is_live_and_ready(stack: Stack, service: WebService) -> None:
     assert httpx.get(f"{address}/health/ready").json() == {"status": "ready"}
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", PROJECT.services, ids=lambda service: service.name)
 def test_task_without_a_queue_goes_to_its_owner(stack: Stack, service: Any) -> None:
     sender = sender_for(stack.environment)
-    result = sender.send_task(service.ping_task)
+    result = sender.send_task(PING_TASKS[service.celery_app])
     assert result.get(timeout=30) == "pong"
     assert result.queue == service.default_queue
 
@@ -151,7 +151,7 @@ def sending_here(stack: Stack) -> Any:
 
 
 def test_countdown_and_eta_delay_a_task(sending_here: Any) -> None:
-    contract = PINGS[queue_names()[0]]
+    contract = PINGS[PROJECT.queue_names()[0]]
     started = time.time()
     later = [contract.send(Ping(), countdown=2), contract.send(Ping(), eta=datetime.now(UTC) + timedelta(seconds=2))]
     results = [sending_here.AsyncResult(task_id) for task_id in later]

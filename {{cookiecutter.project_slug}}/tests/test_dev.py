@@ -15,7 +15,7 @@ import pytest
 from devtools.ports import free_port
 from devtools.stack import ROOT
 from devtools.web_services import WEB_SERVICES
-from shared.layout import queue_names
+from shared.queues import PROJECT
 from tests.conftest import STACK_ENVIRONMENT
 
 DEV_ENV = (ROOT / "envs/dev.env").read_text()
@@ -83,9 +83,9 @@ def test_second_one_is_refused(dev: Dev) -> None:
 
 
 def test_workers_are_reloaded_when_code_changes(dev: Dev) -> None:
-    queue = queue_names()[0]
+    queue = PROJECT.queue_names()[0]
     ready = f"{queue}@"
-    dev.said(" ready.", len(queue_names()))
+    dev.said(" ready.", len(PROJECT.queue_names()))
     before = dev.output.read_text().count(" ready.")
     (ROOT / "shared/contracts.py").touch()
     dev.said(" ready.", before + 1)

@@ -12,16 +12,19 @@ from celery import Celery
 from redis import Redis
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import OutOfMemoryError
+from trinity_celery.config import CelerySettings
+from trinity_celery.connections import redis_client
+from trinity_celery.dead_letters import DeadLetters
+from trinity_celery.dead_letters.store import dead_letter
+from trinity_celery.messages.reasons import FAILED
+from trinity_celery.worker.rate_limit import MAY_START
 
 from devtools.stack import Stack
-from shared.dead_letters import FAILED, DeadLetters, dead_letter
-from shared.layout import PROJECT, queue_names
-from shared.rate_limit import MAY_START
-from shared.redis_client import redis_client
+from shared.queues import PROJECT
 from tests.chaos.servers import RedisServer
 from tests.conftest import sender_for
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 NO_WRITES = "the server takes no writes now: You can't write against a read only replica"
 
 
@@ -86,7 +89,7 @@ def test_worker_waits_for_a_server_that_takes_writes(
 
 
 def test_connection_to_a_server_that_was_demoted_is_given_up(server: Server) -> None:
-    with redis_client(server.url, single_connection_client=True) as client:
+    with redis_client(CelerySettings(), server.url, single_connection_client=True) as client:
         before: Any = client.client_id()
         server.demote()
         with pytest.raises(LostConnectionError, match="takes no writes"):
@@ -135,7 +138,7 @@ def with_a_script(server: Server) -> Iterator[None]:
 def test_server_that_takes_no_writes_is_tried_again(
     server: Server, state: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
-    with redis_client(server.url) as client:
+    with redis_client(CelerySettings(), server.url) as client:
         with state(server), pytest.raises(LostConnectionError, match="takes no writes"):
             client.set("key", "value")
         assert client.set("key", "value")
@@ -143,7 +146,7 @@ def test_server_that_takes_no_writes_is_tried_again(
 
 def test_connection_is_kept_if_only_one_command_is_refused(server: Server) -> None:
     server.fill()
-    with redis_client(server.url, single_connection_client=True) as client:
+    with redis_client(CelerySettings(), server.url, single_connection_client=True) as client:
         before: Any = client.client_id()
         with pytest.raises(OutOfMemoryError):
             client.set("key", "value")
@@ -161,14 +164,14 @@ def test_worker_starts_on_a_full_server_and_empties_it(
     assert "Traceback" not in wait_for(broker, "succeeded in", 5)
     assert "cannot be bound to exchange" in broker.log("failover").read_text()
     deadline = time.monotonic() + 10
-    while server.client().exists(f"{PROJECT}:{QUEUE}", f"{PROJECT}:unacked"):
+    while server.client().exists(f"{PROJECT.name}:{QUEUE}", f"{PROJECT.name}:unacked"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_dead_letters_are_kept_and_dropped_on_a_full_server(server: Server) -> None:
-    with redis_client(server.url) as client:
-        letters = DeadLetters(client, 10)
+    with redis_client(CelerySettings(), server.url) as client:
+        letters = DeadLetters(client, PROJECT.name, 10)
         letter = dead_letter(FAILED, "error", task="task", task_id="1")
         server.fill()
         letters.keep(letter)

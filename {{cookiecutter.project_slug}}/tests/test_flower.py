@@ -9,7 +9,7 @@ import pytest
 from devtools.stack import ROOT, Stack, with_own_python
 from devtools.web_services import WEB_SERVICES
 from shared.contracts import PINGS
-from shared.layout import queue_names
+from shared.queues import PROJECT
 
 LOGIN = ("admin", "for-tests-only")
 
@@ -21,16 +21,16 @@ def ask(stack: Stack, path: str) -> httpx.Response:
 def test_workers_and_tasks_of_every_service_are_shown(stack: Stack) -> None:
     deadline = time.monotonic() + 60
     while True:
-        for queue in queue_names():
+        for queue in PROJECT.queue_names():
             stack.finished(stack.post(WEB_SERVICES[0], f"/queues/{queue}/ping"))
         workers = {name.partition("@")[0] for name in ask(stack, "/api/workers?refresh=1").json()}
         tasks = {task["name"] for task in ask(stack, "/api/tasks").json().values() if task["state"] == "SUCCESS"}
-        if set(queue_names()) <= workers and {contract.name for contract in PINGS.values()} <= tasks:
+        if set(PROJECT.queue_names()) <= workers and {contract.name for contract in PINGS.values()} <= tasks:
             break
         assert time.monotonic() < deadline, (workers, tasks)
         time.sleep(1)
     page = ask(stack, "/workers").text
-    assert all(f"{queue}@" in page for queue in queue_names())
+    assert all(f"{queue}@" in page for queue in PROJECT.queue_names())
 
 
 def test_login_is_asked_for(stack: Stack) -> None:

@@ -15,14 +15,15 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+from trinity_celery.config import CelerySettings
+from trinity_celery.connections import redis_client
+from trinity_celery.health.heartbeat import GOOD_FOR, INTERVAL, PATIENCE, Heartbeat
+from trinity_celery.health.probe import TIMEOUT
 
 from devtools.broker import private_broker
 from devtools.ports import free_port
 from devtools.stack import ROOT, Stack
-from shared.healthcheck import TIMEOUT
-from shared.heartbeat import GOOD_FOR, INTERVAL, PATIENCE, Heartbeat
-from shared.layout import queue_names
-from shared.redis_client import redis_client
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 
 TASK = "tests.sleeping.sleep"
@@ -33,7 +34,7 @@ def healthcheck(*arguments: str, **environment: str) -> tuple[int, str]:
     """Return exit status and output of the command that containers run."""
     # No proxy may come between a container and itself.
     environment = {**os.environ, "http_proxy": f"http://127.0.0.1:{free_port()}", "NO_PROXY": "", **environment}
-    command = [sys.executable, "-m", "shared.healthcheck", *arguments]
+    command = [sys.executable, "-m", "trinity_celery.health.probe", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert len(done.stdout.splitlines()) == 1, done
     assert done.stderr == ""
@@ -59,14 +60,16 @@ def wait_for_health(stack: Stack, name: str, doing: str, patience: float = 30) -
 
 
 def start(stack: Stack, name: str, **environment: str) -> None:
-    command = f"python -m shared.commands.worker {queue_names()[0]} --hostname {name}@%h --include tests.sleeping"
+    command = (
+        f"python -m shared.commands.worker {PROJECT.queue_names()[0]} --hostname {name}@%h --include tests.sleeping"
+    )
     stack.start(name, command, {"HEARTBEAT_FILE": str(file_of(stack, name)), **environment})
 
 
 def keep_busy(stack: Stack) -> str:
     """Send a task that takes longer than a heartbeat is good; who gets it again after its worker's end drops it."""
     sender = sender_for(stack.environment)
-    return str(sender.send_task(TASK, queue=queue_names()[0], expires=GOOD_FOR).id)
+    return str(sender.send_task(TASK, queue=PROJECT.queue_names()[0], expires=GOOD_FOR).id)
 
 
 def with_wrong_login(url: str) -> str:
@@ -164,7 +167,7 @@ def test_refused_login_ends_the_worker_in_one_line_that_names_the_variable(worke
 
 def test_what_only_the_server_knows_to_be_wrong_ends_the_worker_in_one_line(broker: Stack) -> None:
     url = urlsplit(broker.environment["REDIS_URL"])
-    with redis_client(url.geturl()) as client:
+    with redis_client(CelerySettings(), url.geturl()) as client:
         client.acl_setuser("guest", enabled=True, passwords=["+sesame"], keys=["*"], commands=["+ping"])
     start(broker, "elsewhere", CELERY_BROKER_URL=url._replace(path="/99").geturl())
     guest = url._replace(netloc=f"guest:sesame@127.0.0.1:{url.port}").geturl()

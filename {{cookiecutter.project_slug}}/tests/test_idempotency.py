@@ -18,24 +18,15 @@ import pytest
 from celery import Celery
 from pydantic import BaseModel
 from redis import Redis
+from trinity_celery.contracts import Contract
+from trinity_celery.errors import InvalidKeyError, KeyHeldError, KeyReusedError
+from trinity_celery.messages import payloads
+from trinity_celery.transactions import RedisKeys, SqlKeys, fingerprint, fingerprint_of, request_key
+from trinity_celery.transactions.idempotency import HEADER, MAX_KEY_LENGTH
 
 from devtools.redis import private_redis
 from devtools.stack import ROOT
-from shared import payloads
-from shared.idempotency import (
-    HEADER,
-    MAX_KEY_LENGTH,
-    InvalidKeyError,
-    KeyHeldError,
-    KeyReusedError,
-    RedisKeys,
-    SqlKeys,
-    fingerprint,
-    fingerprint_of,
-    request_key,
-)
-from shared.layout import queue_names
-from shared.sending import Contract
+from shared.queues import PROJECT
 
 MINUTE = timedelta(minutes=1)
 AT_ONCE = 8
@@ -157,12 +148,12 @@ def counting(client: Redis) -> Callable[[], Any]:
 
 
 def test_redis_effect_happens_once_and_its_result_is_used_again(client: Redis) -> None:
-    keys = RedisKeys(client, lease=MINUTE)
+    keys = RedisKeys(client, PROJECT.name, lease=MINUTE)
     assert [keys.once(key, counting(client)) for key in ("a", "a", "b", "a")] == [1, 1, 2, 1]
 
 
 def test_redis_key_is_refused_to_whoever_asks_for_something_else(client: Redis) -> None:
-    keys = RedisKeys(client, lease=MINUTE)
+    keys = RedisKeys(client, PROJECT.name, lease=MINUTE)
 
     def ask_again() -> list[int]:
         with pytest.raises(KeyReusedError):
@@ -177,7 +168,7 @@ def test_redis_key_is_refused_to_whoever_asks_for_something_else(client: Redis) 
 
 
 def test_redis_claims_at_the_same_time(client: Redis) -> None:
-    keys = RedisKeys(client, lease=MINUTE)
+    keys = RedisKeys(client, PROJECT.name, lease=MINUTE)
 
     def slowly() -> Any:
         time.sleep(0.2)
@@ -197,7 +188,7 @@ def test_redis_claims_at_the_same_time(client: Redis) -> None:
 
 
 def test_redis_key_is_free_after_a_failure(client: Redis) -> None:
-    keys = RedisKeys(client, lease=MINUTE)
+    keys = RedisKeys(client, PROJECT.name, lease=MINUTE)
     with pytest.raises(ZeroDivisionError):
         keys.once("a", lambda: 1 // 0)
     assert keys.once("a", counting(client)) == 1
@@ -205,9 +196,10 @@ def test_redis_key_is_free_after_a_failure(client: Redis) -> None:
 
 def test_redis_key_is_taken_over_after_a_crash_between_claim_and_effect(client: Redis, redis_url: str) -> None:
     killed_while(
-        f"here.RedisKeys(here.Redis.from_url({redis_url!r}), lease=here.timedelta(seconds=2)).once('a', here.kill)"
+        f"here.RedisKeys(here.Redis.from_url({redis_url!r}), {PROJECT.name!r}, lease=here.timedelta(seconds=2))"
+        ".once('a', here.kill)"
     )
-    keys = RedisKeys(client, lease=MINUTE)
+    keys = RedisKeys(client, PROJECT.name, lease=MINUTE)
     deadline = time.monotonic() + 30
     held = 0
     while True:
@@ -224,7 +216,10 @@ def test_redis_key_is_taken_over_after_a_crash_between_claim_and_effect(client: 
 
 
 def test_redis_claim_that_was_taken_over_is_left_to_its_new_holder(client: Redis) -> None:
-    first, second = RedisKeys(client, lease=timedelta(milliseconds=100)), RedisKeys(client, lease=MINUTE)
+    first, second = (
+        RedisKeys(client, PROJECT.name, lease=timedelta(milliseconds=100)),
+        RedisKeys(client, PROJECT.name, lease=MINUTE),
+    )
 
     def outlive_the_lease() -> str:
         time.sleep(0.3)
@@ -243,11 +238,11 @@ class Order(BaseModel):
 
 
 def test_key_comes_from_the_payload_or_from_the_caller() -> None:
-    plain = Contract("tests.order", queue_names()[0], Order)
-    keyed = Contract("tests.order", queue_names()[0], Order, key=lambda order: f"order-{order.number}")
+    plain = Contract("tests.order", PROJECT.queue_names()[0], Order)
+    keyed = Contract("tests.order", PROJECT.queue_names()[0], Order, key=lambda order: f"order-{order.number}")
 
     def headers(contract: Contract[Order], key: str | None = None) -> Any:
-        return contract._message(Order(number=7), None, None, None, key)["headers"]
+        return contract._message(Order(number=7), None, None, None, key).headers
 
     assert headers(plain) == {}
     assert headers(plain, "mine") == {HEADER: "mine"}
@@ -268,6 +263,7 @@ def test_fingerprint_is_that_of_what_is_asked_and_not_of_how() -> None:
 
 def test_task_asks_for_the_same_however_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Celery("tests", set_as_current=False)
+    monkeypatch.setattr(payloads, "_contracts", {})
 
     @app.task(bind=True, name="tests.order")
     def order(self: Any, number: int, note: str = "") -> str | None:
@@ -279,10 +275,10 @@ def test_task_asks_for_the_same_however_it_is_sent(monkeypatch: pytest.MonkeyPat
     assert asked(7) == asked(number=7) == asked(7, "") == asked(7, note="")
     assert len({asked(7), asked(8), asked(7, "x")}) == 3
     assert order(7) is None, "called directly, its key is a new one"
-    plain = Contract("tests.order", queue_names()[0], Order)
-    monkeypatch.setattr(payloads, "_contracts", lambda: {"tests.order": plain})
+    plain = Contract("tests.order", PROJECT.queue_names()[0], Order)
+    monkeypatch.setattr(payloads, "_contracts", {"tests.order": plain})
     assert asked(7) == asked("7") == asked(7, "") != asked(7, "x")
-    monkeypatch.setattr(payloads, "_contracts", lambda: {"tests.order": replace(plain, key=lambda order: order.number)})
+    monkeypatch.setattr(payloads, "_contracts", {"tests.order": replace(plain, key=lambda order: order.number)})
     assert asked(7) == asked(7, "x") != asked(8)
 
 

@@ -17,12 +17,14 @@ import pytest
 from celery import Celery
 from kombu import Connection, Consumer, Message, Queue
 from kombu.exceptions import OperationalError
+from trinity_celery.brokers.redis import leases
+from trinity_celery.brokers.redis import transport as redis_transport
+from trinity_celery.brokers.redis.broker import BROKER
+from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.connections import redis_client
 
 from devtools.stack import ROOT, Stack
-from shared import leases, redis_broker, redis_transport
-from shared.layout import PROJECT, QUEUES
-from shared.redis_client import redis_client
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 from tests.chaos.servers import RedisServer
 from tests.claiming import connect
 from tests.conftest import sender_for
@@ -369,12 +371,9 @@ def test_more_is_held_only_while_messages_are_done_quickly(
     assert [room_after(done) for done in (0, 0, 1, 5, 100, 0)] == [2, 2, 2, 5, 8, 2]
 
 
-def test_worker_may_take_from_many_queues(
-    server: Server, taker: Callable[..., Taker], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_may_take_from_many_queues(server: Server, taker: Callable[..., Taker]) -> None:
     names = [f"q{number}" for number in range(30)]
-    monkeypatch.setattr(redis_broker, "all_queues", lambda: names)
-    options = redis_broker.redis_broker(CelerySettings(), "worker")["broker_transport_options"]
+    options = BROKER.configuration(load_runtime(PROJECT), "worker")["broker_transport_options"]
     for name in names:
         server.send(name, queue=name)
     assert sorted(taker(*names, max_connections=options["max_connections"]).take(len(names))) == sorted(names)
@@ -417,7 +416,7 @@ def leased_worker(broker: Stack, start_worker: Callable[..., Celery]) -> Callabl
     def start(options: str = "", **environment: str) -> Celery:
         url = broker.environment["REDIS_URL"]
         return start_worker(
-            QUEUES[0].name,
+            PROJECT.queues[0].name,
             "leased",
             f"--include tests.sleeping {options}",
             CELERY_BROKER_URL=url,
@@ -432,7 +431,7 @@ def leased_worker(broker: Stack, start_worker: Callable[..., Celery]) -> Callabl
 @pytest.mark.parametrize("pool", ["prefork", "solo"])
 def test_task_may_run_for_longer_than_its_lease(leased_worker: Callable[..., Celery], broker: Stack, pool: str) -> None:
     app = leased_worker(CELERY_WORKER_POOL=pool)
-    result = app.send_task("tests.sleeping.nap", [LONG], queue=QUEUES[0].name, ignore_result=False)
+    result = app.send_task("tests.sleeping.nap", [LONG], queue=PROJECT.queues[0].name, ignore_result=False)
     assert result.get(timeout=120) == LONG
     log = broker.log("leased").read_text()
     assert log.count(f"nap[{result.id}] received") == 1, log
@@ -440,17 +439,19 @@ def test_task_may_run_for_longer_than_its_lease(leased_worker: Callable[..., Cel
 
 def test_early_acknowledgement_does_not_wait_for_the_loop(leased_worker: Callable[..., Celery], broker: Stack) -> None:
     app = leased_worker(CELERY_WORKER_POOL="solo")
-    result = app.send_task("tests.sleeping.early_nap", [1], queue=QUEUES[0].name, ignore_result=False)
+    result = app.send_task("tests.sleeping.early_nap", [1], queue=PROJECT.queues[0].name, ignore_result=False)
     while app.AsyncResult(result.id).state != "STARTED":
         time.sleep(0.01)
-    with redis_client(broker.environment["REDIS_URL"]) as client:
-        assert [message for message in client.hvals(f"{PROJECT}:unacked") if result.id in message] == []
+    with redis_client(CelerySettings(), broker.environment["REDIS_URL"]) as client:
+        assert [message for message in client.hvals(f"{PROJECT.name}:unacked") if result.id in message] == []
     assert result.get(timeout=30) == 1
 
 
 def test_children_may_come_and_go_while_leases_are_renewed(leased_worker: Callable[..., Celery]) -> None:
     app = leased_worker("--max-tasks-per-child 1 --concurrency 2")
-    results = [app.send_task("tests.sleeping.nap", [0], queue=QUEUES[0].name, ignore_result=False) for _ in range(20)]
+    results = [
+        app.send_task("tests.sleeping.nap", [0], queue=PROJECT.queues[0].name, ignore_result=False) for _ in range(20)
+    ]
     assert [result.get(timeout=120) for result in results] == [0] * 20
 
 
@@ -458,13 +459,13 @@ def test_process_that_stood_still_leaves_its_tasks_to_others(
     leased_worker: Callable[..., Celery], broker: Stack, start_worker: Callable[..., Celery]
 ) -> None:
     app = leased_worker("--concurrency 1")
-    result = app.send_task("tests.sleeping.nap", [3], queue=QUEUES[0].name, ignore_result=False)
+    result = app.send_task("tests.sleeping.nap", [3], queue=PROJECT.queues[0].name, ignore_result=False)
     while app.AsyncResult(result.id).state != "STARTED":
         time.sleep(0.05)
     broker.send_group_signal("leased", signal.SIGSTOP)
     try:
         other = {"CELERY_BROKER_URL": broker.environment["REDIS_URL"], "CELERY_BROKER_LEASE": "2"}
-        start_worker(QUEUES[0].name, "other", "--include tests.sleeping", **other)
+        start_worker(PROJECT.queues[0].name, "other", "--include tests.sleeping", **other)
         assert result.get(timeout=120) == 3
     finally:
         broker.send_group_signal("leased", signal.SIGCONT)

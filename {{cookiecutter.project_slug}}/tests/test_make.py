@@ -12,10 +12,11 @@ import pytest
 from devtools.ports import free_port, settle_ports
 from devtools.redis import server_binary
 from devtools.stack import ROOT
-from shared.layout import SERVICES, queue_names
+from shared.contracts import PING_TASKS
+from shared.queues import PROJECT
 
 TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-WORKERS = [f"celery-{name}" for name in queue_names()]
+WORKERS = [f"celery-{name}" for name in PROJECT.queue_names()]
 
 
 def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -155,9 +156,9 @@ def test_port_of_one_process_goes_to_no_other() -> None:
     assert str(mine) not in theirs
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", PROJECT.services, ids=lambda service: service.name)
 def test_task_can_be_run_by_hand(service) -> None:  # type: ignore[no-untyped-def]
-    done = run("devtools.task", service.ping_task, "", CELERY_WORKER_POOOL="solo")
+    done = run("devtools.task", PING_TASKS[service.celery_app], "", CELERY_WORKER_POOOL="solo")
     assert (done.returncode, done.stdout) == (0, '"pong"\n'), done.stderr
     assert done.stderr.count("did you mean CELERY_WORKER_POOL?") == 1
 
@@ -166,9 +167,13 @@ def test_task_can_be_run_by_hand(service) -> None:  # type: ignore[no-untyped-de
     ("name", "arguments", "message"),
     [
         ("no.such.task", "", "error: there is no task 'no.such.task'; NAME is one of"),
-        (SERVICES[0].ping_task, "{oops", "error: ARGS is not JSON"),
-        (SERVICES[0].ping_task, "[1]", "error: ARGS must be a JSON object"),
-        (SERVICES[0].ping_task, '{"nonsense": 1}', "ping: got an unexpected keyword argument 'nonsense'"),
+        (PING_TASKS[PROJECT.services[0].celery_app], "{oops", "error: ARGS is not JSON"),
+        (PING_TASKS[PROJECT.services[0].celery_app], "[1]", "error: ARGS must be a JSON object"),
+        (
+            PING_TASKS[PROJECT.services[0].celery_app],
+            '{"nonsense": 1}',
+            "ping: got an unexpected keyword argument 'nonsense'",
+        ),
     ],
 )
 def test_bad_input_to_a_task_is_named(name: str, arguments: str, message: str) -> None:

@@ -8,32 +8,33 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import Celery
+from trinity_celery.config import CelerySettings, load, load_runtime, runtime_of
+from trinity_celery.config.redaction import REDACTED
+from trinity_celery.config.runtime import attach
+from trinity_celery.errors import MessageTooLargeError, PayloadError
+from trinity_celery.messages import payloads
+from trinity_celery.messages.payloads import check_payload, shown_arguments
+from trinity_celery.worker import BaseTask, ProjectApp
+from trinity_celery.worker.request import RedactedRequest
 
 from devtools.stack import ROOT, Stack
-from shared import payloads
-from shared.contracts import PINGS, all_contracts
-from shared.environment import load
-from shared.layout import queue_names
-from shared.payloads import MessageTooLargeError, PayloadError, check_payload, shown_arguments
-from shared.project_app import ProjectApp
-from shared.redaction import REDACTED
-from shared.requests import RedactedRequest
-from shared.settings import CelerySettings
-from shared.tasks import BaseTask
-from tests.conftest import node_name, sender_for, service_apps
+from shared.contracts import PINGS
+from shared.queues import PROJECT
+from tests.conftest import node_name, project_contracts, sender_for, service_apps
 from tests.pressing import log_in
 from tests.test_backpressure import purge, waiting
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 PASSWORD = "correct-horse-battery"
 
 StartWorker = Callable[..., Celery]
-CONTRACTS = [contract for contract in all_contracts() if contract.payload.model_fields]
+CONTRACTS = [contract for contract in project_contracts() if contract.payload.model_fields]
 each_contract = pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
 
 
@@ -107,14 +108,16 @@ def test_task_without_contract_takes_anything() -> None:
         task
         for app in service_apps()
         for task in app.tasks.values()
-        if task.name.startswith("celery.") or task.name not in {contract.name for contract in all_contracts()}
+        if task.name.startswith("celery.") or task.name not in {contract.name for contract in project_contracts()}
     )
     check_payload(task, [1, 2, 3], {"anything": 4})
 
 
 def test_message_that_is_too_large_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     task = registered(CONTRACTS[0].name)
-    monkeypatch.setattr(payloads, "size_limit", lambda: 100)
+    small = runtime_of(task.app)
+    small = replace(small, settings=small.settings.model_copy(update={"celery_message_size_limit": 100}))
+    monkeypatch.setattr(payloads, "runtime_of", lambda app: small)
     arguments = ["x" * 100] * len(CONTRACTS[0].payload.model_fields)
     with pytest.raises(MessageTooLargeError, match=r"at most 100 \(CELERY_MESSAGE_SIZE_LIMIT\)"):
         task.delay(*arguments)
@@ -137,6 +140,7 @@ def pay(card: str) -> None:
 @pytest.mark.parametrize("by_name", [False, True], ids=["task", "name"])
 def test_sender_may_choose_how_its_arguments_are_shown(by_name: bool) -> None:
     app = ProjectApp("tests", broker="memory://", set_as_current=False, task_cls=BaseTask)
+    attach(app, load_runtime(PROJECT))
     task = app.task(name="tests.pay", shared=False)(pay)
     options: dict[str, Any] = {"queue": "shown", "args": (PASSWORD,), "argsrepr": "(<card>)"}
     with app.connection() as connection, closing(connection.SimpleQueue("shown")) as queue:

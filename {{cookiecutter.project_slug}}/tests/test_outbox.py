@@ -12,17 +12,19 @@ from typing import Any
 
 import httpx
 import pytest
+from trinity_celery.config import Service
 
 from devtools.ports import free_port
 from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
-from shared.layout import SERVICES, Service, find_queue, queue_of_task
+from shared.contracts import PING_TASKS
+from shared.queues import PROJECT
 
 ANSWER_LIMIT = 3.0  # seconds in which a request is answered, with a broker or without
 REQUESTS = 3
 
-PAIRS = list(zip(WEB_SERVICES, SERVICES, strict=True))
+PAIRS = list(zip(WEB_SERVICES, PROJECT.services, strict=True))
 each_service = pytest.mark.parametrize(("web", "service"), PAIRS, ids=[service.name for _, service in PAIRS])
 
 
@@ -116,9 +118,9 @@ def ids(urls: list[str]) -> set[str]:
 
 
 def queue_of(service: Service) -> str:
-    name = queue_of_task(service.ping_task)
+    name = PROJECT.queue_of_task(PING_TASKS[service.celery_app])
     assert name
-    return find_queue(name).name
+    return PROJECT.find_queue(name).name
 
 
 @each_service
@@ -154,8 +156,8 @@ SEND_AND_DIE = """
 import os, signal
 from importlib import import_module
 import_module({app!r}).celery_app.loader.import_default_modules()
-from shared import sending
-from shared.database import any_database
+from trinity_celery.contracts import sending
+from trinity_celery.transactions.database import any_database
 send = sending.publish
 def send_and_die(*arguments):
     send(*arguments)
@@ -180,7 +182,7 @@ def test_relay_that_dies_before_it_commits_sends_again_under_the_same_id(
     assert executed(started) == ids([url])
 
 
-@pytest.mark.parametrize(("web", "service"), PAIRS[:1], ids=[SERVICES[0].name])
+@pytest.mark.parametrize(("web", "service"), PAIRS[:1], ids=[PROJECT.services[0].name])
 def test_message_that_cannot_be_sent_holds_up_no_other(
     started: Stack, web: WebService, service: Service, environment: dict[str, str], tmp_path: Path
 ) -> None:

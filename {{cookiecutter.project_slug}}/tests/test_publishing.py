@@ -14,20 +14,21 @@ from celery.result import AsyncResult
 from celery.signals import after_task_publish, before_task_publish
 from pydantic import BaseModel
 from redis import Redis
+from trinity_celery.brokers import find_broker
+from trinity_celery.brokers.redis.publisher import close_lines
+from trinity_celery.contracts import Contract
+from trinity_celery.errors import PartlySentError
+from trinity_celery.messages import read_status
 
 from devtools.stack import ROOT, Stack
-from shared.brokers import BROKERS
 from shared.contracts import PINGS, Ping
-from shared.layout import PROJECT, SERVICES, queue_names
-from shared.redis_publisher import close_lines
-from shared.sending import Contract, PartlySentError
-from shared.task_status import read_status
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 
-QUEUE = queue_names()[0]
-LIST = f"{PROJECT}:{QUEUE}"
+QUEUE = PROJECT.queue_names()[0]
+LIST = f"{PROJECT.name}:{QUEUE}"
 
-BATCH = BROKERS["redis"].batch
+BATCH = find_broker("redis://localhost").batch
 # Different for each message, process or thread.
 OWN = ("delivery_tag", "reply_to")
 
@@ -47,7 +48,7 @@ def app(broker: Stack) -> Iterator[Celery]:
     """The app of this process's contracts, which send to an empty Redis."""
     before = current_app._get_current_object()  # type: ignore[attr-defined]
     made = sender_for({"REDIS_URL": broker.environment["REDIS_URL"]})
-    made.loader.override_backends = {"redis": "shared.result_backend:Backend"}
+    made.loader.override_backends = {"redis": "trinity_celery.messages.result_backend:Backend"}
     made.set_current()
     yield made
     before.set_current()
@@ -203,7 +204,7 @@ def test_many_senders_of_one_event_loop_share_a_connection(app: Celery, server: 
 
 def connections(server: Redis) -> list[str]:
     clients: Any = server.client_list()
-    return [client["id"] for client in clients if client["name"] == f"{PROJECT}-publisher"]
+    return [client["id"] for client in clients if client["name"] == f"{PROJECT.name}-publisher"]
 
 
 def kill_connections(server: Redis) -> None:
@@ -222,7 +223,7 @@ import os
 from importlib import import_module
 import_module({app!r})
 from pydantic import BaseModel
-from shared.sending import Contract
+from trinity_celery.contracts import Contract
 class Nothing(BaseModel):
     pass
 contract = Contract("tests.nobody", {queue!r}, Nothing)
@@ -236,7 +237,7 @@ if child:
 
 
 def test_process_that_was_forked_has_connections_of_its_own(broker: Stack, server: Redis) -> None:
-    script = FORK.format(app=SERVICES[0].celery_app, queue=QUEUE)
+    script = FORK.format(app=PROJECT.services[0].celery_app, queue=QUEUE)
     environment = {**broker.environment, "CELERY_BROKER_URL": broker.environment["REDIS_URL"]}
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True, timeout=60)
     assert len(set(waiting(server))) == 101

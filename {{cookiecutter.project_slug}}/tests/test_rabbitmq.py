@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from celery import Celery
+from trinity_celery.brokers.rabbitmq.broker import queue_arguments
+from trinity_celery.brokers.rabbitmq.worker_queue import version_problem
+from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.worker.celery_settings import broker_configuration
+from trinity_celery.worker.consumer import Consumer
 
 from devtools.rabbitmq import private_rabbitmq, server_binary
 from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
-from shared.brokers import queue_arguments
-from shared.celery_settings import broker_configuration
 from shared.contracts import PINGS
-from shared.layout import queue_names
-from shared.rabbitmq_state import version_problem
-from shared.settings import CelerySettings, all_queues
-from shared.worker_consumer import Consumer
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 from tests.test_broker_away import assert_others_are_answered, assert_unavailable, frozen, wait_until_accepted
 from tests.test_tls import check_servers
@@ -49,16 +49,16 @@ def test_queues_are_quorum_queues_on_the_broker(stack: Stack) -> None:
     assert required_binary()
     with sender_for(stack.environment).connection_for_write() as connection:
         channel: Any = connection.channel()
-        for name in all_queues():
+        for name in load_runtime(PROJECT).all_queues():
             # Declared with another type, RabbitMQ answers 406; declared with the same, it says how many messages wait.
-            arguments = queue_arguments()
+            arguments = queue_arguments(PROJECT.name)
             assert arguments["x-queue-type"] == "quorum"
             assert channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
 
 
 def test_worker_names_a_queue_of_another_kind(broker: Stack) -> None:
     assert required_binary()
-    queue = queue_names()[0]
+    queue = PROJECT.queue_names()[0]
     app = sender_for(broker.environment)
     with app.connection_for_write() as connection:
         channel: Any = connection.channel()
@@ -84,15 +84,17 @@ def test_version_that_is_not_tested_is_named(broker: Stack) -> None:
 
 
 def test_messages_are_confirmed_and_senders_do_not_wait_for_ever() -> None:
-    sender = broker_configuration(AMQP, "sender")["broker_transport_options"]
+    sender = broker_configuration(load_runtime(PROJECT, AMQP), "sender")["broker_transport_options"]
     assert sender == {"confirm_publish": True, "read_timeout": 1, "write_timeout": 1}
-    assert broker_configuration(AMQP, "worker")["broker_transport_options"] == {"confirm_publish": True}
+    assert broker_configuration(load_runtime(PROJECT, AMQP), "worker")["broker_transport_options"] == {
+        "confirm_publish": True
+    }
 
 
 def test_task_that_outlives_the_consumer_timeout_is_refused() -> None:
     limit = {"celery_task_time_limit": 1800, "celery_broker_visibility_timeout": 3600}
     with pytest.raises(SystemExit, match="CELERY_TASK_TIME_LIMIT: 1800 s is too long"):
-        broker_configuration(AMQP.model_copy(update=limit), "worker")
+        broker_configuration(load_runtime(PROJECT, AMQP.model_copy(update=limit)), "worker")
 
 
 def test_gevent_waits_for_no_heartbeats_of_events(sender: Celery) -> None:
@@ -129,7 +131,7 @@ def test_encrypted_connection_is_verified(start_worker: Callable[..., Celery], b
     assert required_binary()
     url, authority = broker.environment["CELERY_BROKER_URL"], trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    queue = queue_names()[0]
+    queue = PROJECT.queue_names()[0]
     with tls_proxy(urlsplit(url).port or 0, authority) as port:
         variables = {"CELERY_BROKER_URL": encrypted(url, port), "TLS_CA_FILE": str(tmp_path / "ca.pem")}
         app = start_worker(queue, "encrypted", **variables)

@@ -9,26 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kombu.transport.native_delayed_delivery import MAX_NUMBER_OF_BITS_TO_USE, calculate_routing_key
 from redis import Redis
+from trinity_celery.brokers.rabbitmq.broker import BROKER, DELIVERY_LIMIT, LONGEST_DELAY
+from trinity_celery.brokers.rabbitmq.dead_queue import dead_queue, name_of
+from trinity_celery.dead_letters import DeadLetter, DeadLetters, Replay
 
 from devtools.stack import Stack
-from shared.brokers import DELIVERY_LIMIT, LONGEST_DELAY, rabbitmq_delay
-from shared.dead_letter_office import Office
-from shared.dead_letters import DeadLetter, DeadLetters
-from shared.layout import PROJECT, queue_names
-from shared.rabbitmq_dead_letters import DEAD_QUEUE
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 from tests.test_rabbitmq import required_binary
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 
 
 @pytest.fixture
-def office(broker: Stack) -> Iterator[Office]:
+def office(broker: Stack) -> Iterator[Replay]:
     """An empty store, and an app that sends to RabbitMQ."""
     required_binary()
     client = Redis.from_url(broker.environment["REDIS_URL"], decode_responses=True)
-    letters = DeadLetters(client, 100)
-    office = Office(letters, sender_for(broker.environment))
+    letters = DeadLetters(client, PROJECT.name, 100)
+    office = Replay(letters, sender_for(broker.environment))
     office.collect()
     if keys := client.keys(f"{letters.name}*"):
         client.delete(*keys)
@@ -36,11 +35,11 @@ def office(broker: Stack) -> Iterator[Office]:
     client.close()
 
 
-def channel_of(office: Office) -> Any:
+def channel_of(office: Replay) -> Any:
     return office.app.connection_for_read().channel()
 
 
-def collect(office: Office) -> DeadLetter:
+def collect(office: Replay) -> DeadLetter:
     """Return the only letter, as soon as RabbitMQ has moved the message."""
     for _ in range(600):
         office.collect()
@@ -50,7 +49,7 @@ def collect(office: Office) -> DeadLetter:
     raise AssertionError("no dead letter")
 
 
-def test_message_that_was_given_back_too_often_is_a_letter(office: Office) -> None:
+def test_message_that_was_given_back_too_often_is_a_letter(office: Replay) -> None:
     task_id = office.app.send_task("no.such.task", ["a"], {"b": 1}, queue=QUEUE).id
     for _ in range(DELIVERY_LIMIT + 1):
         channel = channel_of(office)
@@ -63,7 +62,7 @@ def test_message_that_was_given_back_too_often_is_a_letter(office: Office) -> No
     assert office.app.amqp.queues[QUEUE](channel_of(office)).get() is None
 
 
-def test_rejected_garbage_is_a_letter_too(office: Office) -> None:
+def test_rejected_garbage_is_a_letter_too(office: Replay) -> None:
     channel = channel_of(office)
     queue = office.app.amqp.queues[QUEUE](channel)
     queue.declare()
@@ -77,7 +76,7 @@ def test_rejected_garbage_is_a_letter_too(office: Office) -> None:
     assert letter.raw == "\\xff\\xfe"
 
 
-def test_task_that_expires_on_the_broker_is_revoked(office: Office) -> None:
+def test_task_that_expires_on_the_broker_is_revoked(office: Replay) -> None:
     """As one does that somebody else has sent: our own senders leave it to the worker."""
     result: Any = office.app.signature("no.such.task", queue=QUEUE).apply_async(expires=0.05)
     channel = channel_of(office)
@@ -101,9 +100,9 @@ def test_delay_is_rounded_up_to_what_rabbitmq_can_keep_back(seconds: float) -> N
     app = sender_for({})
     if seconds > LONGEST_DELAY:
         with pytest.raises(ValueError, match=f"RabbitMQ keeps a task back for at most {LONGEST_DELAY} s"):
-            rabbitmq_delay(app, seconds)
+            BROKER.whole_delay(app, seconds)
         return
-    whole = rabbitmq_delay(app, seconds)
+    whole = BROKER.whole_delay(app, seconds)
     assert whole - 1 < seconds <= whole
     levels = calculate_routing_key(whole, QUEUE).removesuffix(f".{QUEUE}").split(".")
     assert int("".join(levels), 2) == whole
@@ -111,6 +110,7 @@ def test_delay_is_rounded_up_to_what_rabbitmq_can_keep_back(seconds: float) -> N
 
 
 def test_queue_of_dead_messages_is_bounded_and_durable() -> None:
-    assert DEAD_QUEUE.name == f"{PROJECT}.dead"
-    assert DEAD_QUEUE.durable
-    assert (DEAD_QUEUE.queue_arguments or {})["x-max-length"] == 10_000
+    queue = dead_queue(name_of(PROJECT.name))
+    assert queue.name == f"{PROJECT.name}.dead"
+    assert queue.durable
+    assert (queue.queue_arguments or {})["x-max-length"] == 10_000

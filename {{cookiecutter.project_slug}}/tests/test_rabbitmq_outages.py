@@ -12,22 +12,22 @@ import pytest
 from amqp.exceptions import InternalError
 from celery import Celery
 from kombu.exceptions import OperationalError
+from trinity_celery.brokers.rabbitmq.broker import BROKER
+from trinity_celery.brokers.rabbitmq.connection import count_waiting
+from trinity_celery.brokers.rabbitmq.transport import FRESH
+from trinity_celery.connections.timeouts import DEADLINE
+from trinity_celery.errors import BrokerUnavailableError
+from trinity_celery.health.readiness import check_broker
+from trinity_celery.health.refusals import refuse_refusing_servers
 
 from devtools.stack import Stack, running_stack
-from shared.brokers import BROKERS
 from shared.contracts import PINGS, Ping
-from shared.deadline import DEADLINE, BrokerUnavailableError
-from shared.health import check_broker
-from shared.layout import queue_names
-from shared.queue_limit import count_waiting
-from shared.rabbitmq_transport import FRESH
-from shared.refusals import refuse_refusing_servers
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 from tests.conftest import STACK_ENVIRONMENT, sender_for
 from tests.test_rabbitmq import required_binary
 from tests.test_tls import check_servers
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 PING = PINGS[QUEUE]
 
 
@@ -82,7 +82,7 @@ def test_in_an_alarm_senders_are_told_and_workers_go_on(sender: Celery, broker: 
         with pytest.raises(OperationalError, match="it is low on disk"):
             sender.control.ping(timeout=1)
         with pytest.raises(OperationalError, match="it is low on disk"):
-            check_broker()
+            check_broker(sender)
         url = broker.environment["CELERY_BROKER_URL"]
         refused = check_servers(broker.environment["REDIS_URL"], CELERY_BROKER_URL=url)
         assert refused.returncode == 1
@@ -94,7 +94,7 @@ def test_in_an_alarm_senders_are_told_and_workers_go_on(sender: Celery, broker: 
         broker.stop("alarmed")
         assert "Traceback" not in broker.log("alarmed").read_text()
     sent(sender)
-    check_broker()
+    check_broker(sender)
     with sender.connection_for_write() as connection:
         assert count_waiting(connection, QUEUE) == 1  # nothing of what was refused
         sender.amqp.queues[QUEUE].bind(connection).purge()
@@ -108,7 +108,7 @@ def test_operator_of_the_node_stops_nobody_for_long(
         control(broker, *commands)
         if commands != ["stop_app"]:
             assert sender.AsyncResult(sent(sender)).get(timeout=60) == "pong"
-            check_broker()
+            check_broker(sender)
     log = broker.log("operated").read_text()
     assert log.count(f"the queue {QUEUE} was deleted, and what waited in it is lost; it is declared again") == 1
     assert "Traceback" not in log
@@ -153,7 +153,7 @@ def test_right_that_a_user_lacks_is_named(broker: Stack, rights: tuple[str, str,
     with sender_for({name.upper(): value for name, value in variables.items()}) as app:
         app.set_current()
         with pytest.raises(SystemExit) as stopped:
-            refuse_refusing_servers(CelerySettings(**variables))  # type: ignore[arg-type]
+            refuse_refusing_servers(app)
     [line] = str(stopped.value).splitlines()
     assert line.startswith(
         f"error: CELERY_BROKER_URL: the server at {url.hostname}:{url.port} refuses the user the right to {missing}, "
@@ -175,4 +175,4 @@ def test_right_that_a_user_lacks_is_named(broker: Stack, rights: tuple[str, str,
 )
 def test_server_that_knows_no_quorum_queues_yet_is_told_from_one_with_a_fault(said: str, told: str | None) -> None:
     """RabbitMQ 3.10 said so after a start with ``forced_feature_flags_on_init``; later ones always know them."""
-    assert BROKERS["amqp"].refusal(InternalError(said)) == told
+    assert BROKER.refusal(InternalError(said)) == told

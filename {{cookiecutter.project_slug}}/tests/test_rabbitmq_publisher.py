@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, current_app
 from celery.signals import after_task_publish
 from kombu import Queue
 from kombu.transport.native_delayed_delivery import declare_native_delayed_delivery_exchanges_and_queues
 from pydantic import BaseModel
+from trinity_celery.brokers.rabbitmq import publisher as rabbitmq_publisher
+from trinity_celery.brokers.rabbitmq.connection import Wire
+from trinity_celery.brokers.redis.publisher import close_lines
+from trinity_celery.contracts import Contract
+from trinity_celery.errors import BrokerUnavailableError, QueueFullError
+from trinity_celery.messages import read_status
+from trinity_celery.messages.backpressure import backpressure_of
 
 from devtools.stack import ROOT, Stack
-from shared import rabbitmq_publisher
-from shared.deadline import BrokerUnavailableError
-from shared.layout import SERVICES, queue_names
-from shared.queue_limit import QueueFullError, queue_limit
-from shared.rabbitmq_wire import Wire
-from shared.redis_publisher import close_lines
-from shared.sending import Contract
-from shared.task_status import read_status
+from shared.queues import PROJECT
 from tests.test_rabbitmq import required_binary
 
-NAME = queue_names()[0]
+NAME = PROJECT.queue_names()[0]
 
 
 class Text(BaseModel):
@@ -168,12 +168,12 @@ def test_task_that_the_broker_refuses_is_no_success(sender: Celery, queue: Any) 
 
 def test_full_queue_is_refused(queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = WITHOUT_RESULT.send_many([Text(text="1"), Text(text="2")])
-    monkeypatch.setattr("shared.queue_limit.queue_limit", lambda: 2)
-    monkeypatch.setattr("shared.queue_limit._known", {})
+    known = backpressure_of(current_app._get_current_object())  # type: ignore[attr-defined]
+    monkeypatch.setattr(known, "limit", 2)
+    monkeypatch.setattr(known, "_known", {})
     with pytest.raises(QueueFullError, match=f"{NAME} holds 2 tasks or more"):
         WITHOUT_RESULT.send(Text(text="3"))
     assert waiting(queue) == ids
-    assert queue_limit() != 2
 
 
 FORK = """
@@ -181,7 +181,7 @@ import os
 from importlib import import_module
 import_module({app!r})
 from pydantic import BaseModel
-from shared.sending import Contract
+from trinity_celery.contracts import Contract
 class Nothing(BaseModel):
     pass
 contract = Contract("tests.nobody", {queue!r}, Nothing)
@@ -197,6 +197,6 @@ else:
 
 
 def test_process_that_was_forked_has_a_connection_of_its_own(broker: Stack, queue: Queue) -> None:
-    script = FORK.format(app=SERVICES[0].celery_app, queue=NAME)
+    script = FORK.format(app=PROJECT.services[0].celery_app, queue=NAME)
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=broker.environment, check=True, timeout=60)
     assert len(set(waiting(queue))) == 101

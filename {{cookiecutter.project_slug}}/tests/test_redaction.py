@@ -4,17 +4,8 @@ import logging
 
 import pytest
 from pydantic import BaseModel, SecretStr
-
-from shared.environment import load
-from shared.redaction import (
-    REDACTED,
-    RedactingFilter,
-    RedactionSettings,
-    _secret_words,
-    is_secret,
-    redact,
-    redact_text,
-)
+from trinity_celery.config import CelerySettings, load, redact, redact_text, redaction
+from trinity_celery.config.redaction import REDACTED, RedactingFilter, is_secret, redact_also
 
 
 class Login(BaseModel):
@@ -98,21 +89,20 @@ def test_long_texts_take_no_long_time() -> None:
 def test_more_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_secret("iban")
     monkeypatch.setenv("REDACTED_NAMES", "iban, tax number")
-    for function in (_secret_words, is_secret):
-        function.cache_clear()
-    try:
-        assert redact({"iban": 1, "taxNumber": 2, "password": 3}) == dict.fromkeys(
-            ("iban", "taxNumber", "password"), REDACTED
-        )
-    finally:
-        for function in (_secret_words, is_secret):
-            function.cache_clear()
+    names = load(CelerySettings).redacted_names
+    assert names == ("iban", "tax number")
+    monkeypatch.setattr(redaction, "_secret_words", set(redaction._secret_words))
+    redact_also(names)
+    assert redact({"iban": 1, "taxNumber": 2, "password": 3}) == dict.fromkeys(
+        ("iban", "taxNumber", "password"), REDACTED
+    )
+    is_secret.cache_clear()
 
 
 def test_name_without_a_letter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDACTED_NAMES", "iban,-")
     with pytest.raises(SystemExit, match="REDACTED_NAMES: '-' is no name"):
-        load(RedactionSettings)
+        load(CelerySettings)
 
 
 def test_log_records_and_tracebacks(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,16 +11,23 @@ from pathlib import Path
 import pytest
 from honcho.environ import parse
 from redis import Redis
+from trinity_celery.config import CelerySettings
+from trinity_celery.config.environment import PLACEHOLDER
+from trinity_celery.connections import redis_client
+from trinity_celery.health.readiness import check_servers
+from trinity_celery.health.redis_servers import (
+    TIMEOUT,
+    Problem,
+    check_redis_servers,
+    find_problems,
+    refuse_unsafe_servers,
+)
 
 from devtools.ports import free_port
 from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack
-from shared.environment import PLACEHOLDER
-from shared.health import check_servers
-from shared.layout import queue_names
-from shared.redis_client import redis_client
-from shared.redis_state import TIMEOUT, Problem, check_redis_servers, find_problems, refuse_unsafe_servers
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
+from tests.conftest import sender_for
 
 PASSWORD = "sesame"
 
@@ -35,7 +42,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def server(url: str) -> Iterator[Redis]:
     """A client of that server, whose settings are as they should be before and after."""
-    with redis_client(url) as client:
+    with redis_client(CelerySettings(), url) as client:
         yield client
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("maxmemory", 0)
@@ -81,14 +88,14 @@ def test_server_that_evicts_is_refused_outside_development_only(
     [warned] = refuse_unsafe_servers(CelerySettings(redis_url=url))
     assert "allkeys-lru" in warned.text
     monkeypatch.setenv("REDIS_URL", url)
-    check_servers()
+    check_servers(sender_for({}))
     monkeypatch.setenv("ENVIRONMENT", "production")
     with pytest.raises(SystemExit, match=r"^error: REDIS_URL: the server .* may throw tasks .*, not allkeys-lru$"):
         refuse_unsafe_servers(CelerySettings())
     with pytest.raises(RuntimeError, match="may throw tasks away"):
-        check_servers()
+        check_servers(sender_for({}))
     monkeypatch.setenv("REDIS_SERVER_CHECKS", "0")
-    check_servers()
+    check_servers(sender_for({}))
 
 
 def production() -> dict[str, str]:
@@ -101,7 +108,7 @@ def production() -> dict[str, str]:
 def test_worker_does_not_start_on_a_server_that_evicts(server: Redis, url: str, broker: Stack) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
     urls = {"REDIS_URL": url, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url}
-    broker.start("evicted", f"python -m shared.commands.worker {queue_names()[0]}", {**production(), **urls})
+    broker.start("evicted", f"python -m shared.commands.worker {PROJECT.queue_names()[0]}", {**production(), **urls})
     assert broker.wait("evicted", 30) == 1
     log = broker.log("evicted").read_text()
     assert log.count("may throw tasks away when its memory is full: set maxmemory-policy to noeviction") == 1, log
@@ -124,7 +131,7 @@ def test_worker_ends_when_a_server_that_was_away_comes_and_evicts(url: str, brok
         "CELERY_BROKER_URL": url,
         "CELERY_RESULT_BACKEND": f"redis://:{PASSWORD}@127.0.0.1:{port}",
     }
-    broker.start("early", f"python -m shared.commands.worker {queue_names()[0]}", {**production(), **urls})
+    broker.start("early", f"python -m shared.commands.worker {PROJECT.queue_names()[0]}", {**production(), **urls})
     wait_for_text(broker, "early", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
     with private_redis(tmp_path, port, **{"maxmemory-policy": "allkeys-lru", "requirepass": PASSWORD}):
         assert broker.wait("early", 30) == 1
@@ -203,7 +210,7 @@ def test_server_that_nothing_else_asks_must_be_there(
     for name, value in {**variables, "REDIS_SERVER_CHECKS": looks}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(RuntimeError, match=rf"^REDIS_URL: the server at [\d.:]+: {problem}: "):
-        check_servers()
+        check_servers(sender_for({}))
     command = [sys.executable, "-m", "shared.commands.check_servers"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -5,16 +5,18 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
-from celery import current_app
+from celery import Celery
+from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.config.runtime import attach
+from trinity_celery.connections import redis_client
+from trinity_celery.health.refusals import refuse_refusing_servers
+from trinity_celery.worker import ProjectApp, celery_configuration
 
 from devtools.ports import free_port
 from devtools.redis import private_redis
 from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES
-from shared.redis_client import redis_client
-from shared.refusals import refuse_refusing_servers
-from shared.settings import CelerySettings
-from tests.conftest import sender_for
+from shared.queues import PROJECT
 from tests.tls_proxy import tls_proxy
 
 USERS = {
@@ -26,20 +28,22 @@ USERS = {
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with users that lack rights, and the broker of the current app."""
-    before = current_app._get_current_object()  # type: ignore[attr-defined]
-    with private_redis(tmp_path_factory.mktemp("redis")) as found, sender_for({"REDIS_URL": found}) as sender:
-        sender.set_current()
-        with redis_client(found) as client:
+    """A server with users that lack rights."""
+    with private_redis(tmp_path_factory.mktemp("redis")) as found:
+        with redis_client(CelerySettings(), found) as client:
             for name, commands in USERS.items():
                 rights = {"keys": ["*"], "channels": ["*"], "commands": ["+@all", *commands]}
                 client.acl_setuser(name, enabled=True, passwords=["+Sesame"], **rights)
         yield found
-        before.set_current()
 
 
-def results_at(url: str, broker: str) -> CelerySettings:
-    return CelerySettings(redis_url=broker, celery_result_backend=url)
+def results_at(url: str, broker: str) -> Celery:
+    """Return an app that keeps its results at ``url``."""
+    app = ProjectApp("tests", set_as_current=False)
+    runtime = load_runtime(PROJECT, CelerySettings(redis_url=broker, celery_result_backend=url))
+    attach(app, runtime)
+    app.conf.update(celery_configuration(runtime, PROJECT.services[0]))
+    return app
 
 
 def refusal(url: str, broker: str) -> str:
@@ -80,7 +84,7 @@ def test_encryption_on_one_side_only_is_said(url: str) -> None:
 
 def test_what_may_heal_is_no_refusal(url: str) -> None:
     refuse_refusing_servers(results_at(f"redis://127.0.0.1:{free_port()}/0", url))
-    with redis_client(url) as client:
+    with redis_client(CelerySettings(), url) as client:
         client.replicaof("127.0.0.1", "1")  # type: ignore[arg-type]
         refuse_refusing_servers(results_at(url, url))
         client.replicaof("NO", "ONE")

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from celery import Celery, Task
 from kombu.exceptions import EncodeError
+from trinity_celery.dead_letters import Replay
+from trinity_celery.errors import UnrunnableTaskError
+from trinity_celery.messages.runnable import check_result
+from trinity_celery.worker import BaseTask
 
 from devtools.stack import ROOT, Stack
-from shared.dead_letter_office import Office
-from shared.layout import SERVICES, queue_names
-from shared.runnable import UnrunnableTaskError, check_result
-from shared.tasks import BaseTask
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 from tests.test_dead_letters import letters_of, wait_for_letter
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 
 
 async def coroutine() -> None: ...
@@ -103,7 +104,7 @@ def test_worker_does_not_start_with_it(broker: Stack) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+@pytest.mark.parametrize("service", PROJECT.services, ids=lambda service: service.name)
 def test_app_that_knows_it_is_not_finalized(service: Any) -> None:
     code = f"import {service.celery_app} as app, tests.unrunnable; app.celery_app.finalize()"
     done = run("-c", code)
@@ -116,7 +117,7 @@ def test_result_that_nobody_runs_is_a_failure(start_worker: Callable[..., Celery
     """A decorator may hide what kind of function a task has."""
     app = start_worker(QUEUE, "never", "--include tests.waiting")
     result = app.send_task("tests.waiting.never", queue=QUEUE)
-    letter = wait_for_letter(Office(letters_of(broker), app), broker.log("never"), task="tests.waiting.never")
+    letter = wait_for_letter(Replay(letters_of(broker), app), broker.log("never"), task="tests.waiting.never")
     assert letter.task_id == result.id
     assert letter.error == "EncodeError: the task returned coroutine, which nobody runs: return what comes out of it"
     assert result.state == "FAILURE"

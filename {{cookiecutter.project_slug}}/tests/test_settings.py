@@ -11,13 +11,16 @@ from celery.exceptions import QueueNotFound
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic_settings import BaseSettings
+from trinity_celery.config import CelerySettings, load, load_runtime, runtime_of
+from trinity_celery.config.environment import unread_variables
+from trinity_celery.config.runtime import known_variables
+from trinity_celery.config.settings import worker_settings
+from trinity_celery.worker import celery_configuration
+from trinity_celery.worker.celery_settings import broker_configuration
 
 import shared
 from shared import commands
-from shared.celery_settings import broker_configuration, celery_configuration
-from shared.environment import load, unread_variables
-from shared.layout import PROJECT, QUEUES, SERVICES
-from shared.settings import CelerySettings, all_queues, known_variables, worker_settings
+from shared.queues import PROJECT
 from tests.conftest import sender_for, service_apps
 from tests.test_consistency import settings_classes
 
@@ -32,15 +35,17 @@ def belongs_to_a_plugin(setting: str) -> bool:
 
 
 def test_every_configured_setting_is_one_that_celery_reads() -> None:
-    configured = celery_configuration(CelerySettings(), SERVICES[0])
+    configured = celery_configuration(load_runtime(PROJECT), PROJECT.services[0])
     known = {str(option[0]) for option in flatten(NAMESPACES)} | UNLISTED
     assert {name for name in configured if not belongs_to_a_plugin(name)} - known == set()
 
 
 def test_services_agree_on_everything_but_the_default_queue() -> None:
-    configurations = [celery_configuration(CelerySettings(), service) for service in SERVICES]
-    for app, service, configuration in zip(service_apps(), SERVICES, configurations, strict=True):
-        assert app.main == PROJECT
+    apps = service_apps()
+    both = zip(apps, PROJECT.services, strict=True)
+    configurations = [celery_configuration(runtime_of(app), service) for app, service in both]
+    for app, service, configuration in zip(apps, PROJECT.services, configurations, strict=True):
+        assert app.main == PROJECT.name
         assert configuration.pop("task_default_queue") == service.default_queue
         assert {name: app.conf[name] for name in configuration} == configurations[0]
 
@@ -82,7 +87,7 @@ def test_bad_value_stops_the_process_and_is_named(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as stopped:
-        load(CelerySettings)
+        load_runtime(PROJECT)
     assert str(stopped.value).startswith(message)
     assert len(str(stopped.value).splitlines()) == 1
 
@@ -129,7 +134,7 @@ def test_odd_value_is_used_or_refused_with_the_name_of_its_variable(
         environment.setenv(name.upper(), value)
         try:
             load(kind)
-            configuration = celery_configuration(load(CelerySettings), SERVICES[0], "worker")
+            configuration = celery_configuration(load_runtime(PROJECT), PROJECT.services[0], "worker")
         except SystemExit as refused:
             said = str(refused)
             assert name.upper() in said or "is required outside development" in said
@@ -142,12 +147,12 @@ def test_odd_value_is_used_or_refused_with_the_name_of_its_variable(
 
 
 @pytest.mark.parametrize(
-    "name", ["CELERY_WORKER_CONCURRENCY", f"CELERY_WORKER_CONCURRENCY_{QUEUES[-1].identifier.upper()}"]
+    "name", ["CELERY_WORKER_CONCURRENCY", f"CELERY_WORKER_CONCURRENCY_{PROJECT.queues[-1].identifier.upper()}"]
 )
 def test_wrong_value_is_said_of_the_variable_that_holds_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "many")
     with pytest.raises(SystemExit, match=f"^{name}: "):
-        worker_settings(QUEUES[-1])
+        worker_settings(PROJECT.queues[-1])
 
 
 def test_visibility_timeout_must_exceed_the_time_limit_where_there_are_no_leases(
@@ -162,19 +167,21 @@ def test_visibility_timeout_must_exceed_the_time_limit_where_there_are_no_leases
 
 def test_broker_of_another_kind_is_refused() -> None:
     with pytest.raises(SystemExit, match="CELERY_BROKER_URL: is not the URL of a broker that this project uses: b"):
-        broker_configuration(CelerySettings(celery_broker_url="sqs://queues.example.org"), "sender")
+        broker_configuration(
+            load_runtime(PROJECT, CelerySettings(celery_broker_url="sqs://queues.example.org")), "sender"
+        )
 
 
 def test_variable_that_nothing_reads_is_reported_with_the_nearest_name() -> None:
     environment = ["CELERY_BROKER", "CELERY_WORKER_POOOL", "CELERY_BROKER_URL", "PATH"]
-    assert unread_variables("CELERY_", known_variables(), environment) == [
+    assert unread_variables("CELERY_", known_variables(PROJECT), environment) == [
         "CELERY_BROKER: nothing in this project reads this variable; did you mean CELERY_BROKER_URL?",
         "CELERY_WORKER_POOOL: nothing in this project reads this variable; did you mean CELERY_WORKER_POOL?",
     ]
 
 
 def test_one_queue_may_have_its_own_concurrency_pool_and_prefetch(monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = QUEUES[-1]
+    queue = PROJECT.queues[-1]
     monkeypatch.setenv("CELERY_WORKER_CONCURRENCY", "8")
     monkeypatch.setenv("CELERY_WORKER_POOL", "prefork")
     assert worker_settings(queue).celery_worker_concurrency == 8
@@ -189,9 +196,9 @@ def test_one_queue_may_have_its_own_concurrency_pool_and_prefetch(monkeypatch: p
 def test_a_queue_that_is_not_declared_is_refused() -> None:
     with pytest.raises(QueueNotFound):
         sender_for({}).send_task("any.task", queue="typo")
-    assert {queue.name for queue in sender_for({}).conf.task_queues} == set(all_queues())
+    assert {queue.name for queue in sender_for({}).conf.task_queues} == set(load_runtime(PROJECT).all_queues())
 
 
 def test_shared_code_can_be_imported_alone() -> None:
-    for name in ("contracts", "health", "sending", "settings", "task_status", "tasks"):
+    for name in ("celery_settings", "contracts", "queues"):
         assert import_module(f"shared.{name}")

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from celery import Celery, chord, group
 from pydantic import BaseModel
+from trinity_celery.contracts import Contract
+from trinity_celery.errors import MessageTooLargeError
+from trinity_celery.transactions.idempotency import HEADER, MAX_KEY_LENGTH
 
 from shared.contracts import PINGS, Ping
-from shared.idempotency import HEADER, MAX_KEY_LENGTH
-from shared.layout import queue_names
-from shared.payloads import MessageTooLargeError
-from shared.sending import Contract
+from shared.queues import PROJECT
 from tests.gathering import Found, Spread, gathering, spreading
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 PING = PINGS[QUEUE]
 GATHER = gathering(QUEUE)
 

@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from redis.exceptions import ConnectionError
+from trinity_celery.config import CelerySettings, load
+from trinity_celery.connections import redis_client
 
 from devtools.redis import private_redis
 from devtools.stack import ROOT, procfile, running_stack
 from devtools.web_services import WEB_SERVICES
-from shared.environment import load
-from shared.layout import queue_names
-from shared.redis_client import redis_client
-from shared.tls import TLSSettings
+from shared.queues import PROJECT
 from tests.conftest import STACK_ENVIRONMENT
 from tests.tls_proxy import tls_proxy
 
@@ -73,7 +72,7 @@ def test_everything_works_over_verified_connections(encrypted: str, ca_file: Pat
     used = {"release", *celery, *(service.process for service in WEB_SERVICES)}
     with running_stack(extra={**STACK_ENVIRONMENT, **extra}, only=used) as stack:
         for service in WEB_SERVICES:
-            for queue in queue_names():
+            for queue in PROJECT.queue_names():
                 assert stack.finished(stack.post(service, f"/queues/{queue}/ping"))["state"] == "succeeded"
             for example in service.examples:
                 assert stack.finished(stack.post(service, example.path, example.body))["state"] == "succeeded"
@@ -109,10 +108,10 @@ def test_own_clients_verify_too(
 ) -> None:
     monkeypatch.setenv("REDIS_URL", encrypted)
     monkeypatch.setenv("TLS_CA_FILE", str(ca_file))
-    assert redis_client().ping()
+    assert redis_client(CelerySettings()).ping()
     monkeypatch.setenv("TLS_CA_FILE", str(other_ca_file))
     with pytest.raises(ConnectionError, match="certificate verify failed"):
-        redis_client().ping()
+        redis_client(CelerySettings()).ping()
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -124,5 +123,5 @@ def test_file_without_certificate_is_named(
         file.write_text(content)
     monkeypatch.setenv("TLS_CA_FILE", str(file))
     with pytest.raises(SystemExit, match=f"TLS_CA_FILE: '{file}' holds no certificate in PEM form: ") as stopped:
-        load(TLSSettings)
+        load(CelerySettings)
     assert "\n" not in str(stopped.value)

@@ -8,13 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from kombu import Connection
 from pydantic_settings import BaseSettings
+from trinity_celery.brokers.registry import BROKERS
+from trinity_celery.config import CelerySettings, load, load_runtime
+from trinity_celery.connections import redis_client
+from trinity_celery.worker import celery_configuration
 
-from shared.brokers import BROKERS
-from shared.celery_settings import celery_configuration
-from shared.environment import load
-from shared.layout import SERVICES
-from shared.redis_client import redis_client
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 from tests.conftest import service_apps
 from tests.test_consistency import settings_classes
 
@@ -41,9 +40,9 @@ def check_url(name: str, url: str) -> None:
     """Let ``url`` either be used or be refused in one line without a part of the password."""
     try:
         settings = read(CelerySettings, **{name: url})
-        celery_configuration(settings, SERVICES[0])
+        celery_configuration(load_runtime(PROJECT, settings), PROJECT.services[0])
         Connection(settings.broker_url)
-        redis_client(settings.redis_url).close()
+        redis_client(CelerySettings(), settings.redis_url).close()
     except SystemExit as refused:
         check_message(name, str(refused))
 
@@ -80,7 +79,7 @@ def test_odd_url_of_a_database_is_used_or_refused_without_showing_the_password(o
 def test_name_and_password_may_hold_anything_if_encoded(name: str, user: str, password: str, server: str) -> None:
     url = f"redis://{quote(user, safe='')}:{quote(password, safe='')}@{server}/3"
     settings = read(CelerySettings, **{name: url})
-    options = redis_client(getattr(settings, name.lower())).connection_pool.connection_kwargs
+    options = redis_client(CelerySettings(), getattr(settings, name.lower())).connection_pool.connection_kwargs
     assert (options.get("username") or "", options.get("password") or "") == (user, password)
     assert options["db"] == 3
 

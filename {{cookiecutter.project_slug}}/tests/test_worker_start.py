@@ -11,14 +11,14 @@ from celery import Celery
 
 from devtools.stack import Stack
 from shared.commands import worker
-from shared.layout import QUEUES
+from shared.queues import PROJECT
 from tests.loaded import described
 
 # What the other commands of Celery, and those of packages that add some, would bring along.
 COMMANDS = {"celery.bin.celery", "click_repl", "prompt_toolkit", "tornado", "devtools"}
 
 
-@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
+@pytest.mark.parametrize("queue", PROJECT.queues, ids=lambda queue: queue.name)
 def test_worker_loads_none_of_the_other_commands(start_worker: Callable[..., Celery], queue: Any) -> None:
     app = start_worker(queue.name, f"loads-{queue.name}", "--include tests.loaded")
     said = described(app, queue.name)
@@ -29,12 +29,12 @@ def test_worker_loads_none_of_the_other_commands(start_worker: Callable[..., Cel
 
 
 def test_pool_without_children_collects_garbage(start_worker: Callable[..., Celery]) -> None:
-    app = start_worker(QUEUES[0].name, "threads", "--include tests.loaded --pool threads")
-    assert described(app, QUEUES[0].name)["collects"]
+    app = start_worker(PROJECT.queues[0].name, "threads", "--include tests.loaded --pool threads")
+    assert described(app, PROJECT.queues[0].name)["collects"]
 
 
 def test_worker_begins_anew_on_sighup(start_worker: Callable[..., Celery], broker: Stack) -> None:
-    queue = QUEUES[0].name
+    queue = PROJECT.queues[0].name
     app = start_worker(queue, "again", "--include tests.loaded")
     broker.send_signal("again", signal.SIGHUP)
     while "Restarting celery worker" not in (log := broker.log("again").read_text()):
@@ -57,14 +57,16 @@ def test_what_only_celery_can_do_is_left_to_it(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(os, "environ", dict(os.environ))
     # Of the pools that it finds there, Celery patches modules for the first.
     pool = next((name for name in ("gevent", "eventlet") if options[-1].endswith(name)), "prefork")
-    with pytest.raises(SystemExit, match=f"^-A {QUEUES[0].worker_app} worker .*? --pool {pool} .*{options[-1]}$"):
-        worker.main(QUEUES[0].name, *options)
+    with pytest.raises(
+        SystemExit, match=f"^-A {PROJECT.queues[0].worker_app} worker .*? --pool {pool} .*{options[-1]}$"
+    ):
+        worker.main(PROJECT.queues[0].name, *options)
 
 
 def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "")
     monkeypatch.setattr(worker, "run_worker", lambda *_: None)
-    monkeypatch.setattr(sys, "argv", ["worker.py", QUEUES[0].name])
-    worker.main(QUEUES[0].name)
+    monkeypatch.setattr(sys, "argv", ["worker.py", PROJECT.queues[0].name])
+    worker.main(PROJECT.queues[0].name)
     assert "CELERY_BROKER_URL" not in os.environ
-    assert sys.argv == ["-m", "shared.commands.worker", QUEUES[0].name]
+    assert sys.argv == ["-m", "shared.commands.worker", PROJECT.queues[0].name]

@@ -11,10 +11,10 @@ import pytest
 from celery import Celery
 
 from devtools.stack import Stack
-from shared.layout import queue_names
+from shared.queues import PROJECT
 from tests.conftest import end_task
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 LONG = "300"  # seconds; more than these tests wait
 
 StartWorker = Callable[..., Celery]

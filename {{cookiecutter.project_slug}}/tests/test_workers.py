@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from trinity_celery.config import load_runtime
 
 from devtools.stack import ROOT, Stack
 from shared.commands.worker import worker_arguments
-from shared.layout import QUEUES, SERVICES, queue_names
-from shared.settings import consumed_queues
+from shared.queues import PROJECT
 from tests.conftest import end_task, node_name, sender_for
 
 StartWorker = Callable[..., Celery]
@@ -25,7 +25,7 @@ def ask(app: Celery, question: str, name: str) -> Any:
     return getattr(app.control.inspect([node], timeout=10, limit=1), question)()[node]
 
 
-@pytest.mark.parametrize("queue", [service.default_queue for service in SERVICES])
+@pytest.mark.parametrize("queue", [service.default_queue for service in PROJECT.services])
 def test_options_take_effect(start_worker: StartWorker, broker: Stack, queue: str) -> None:
     app = start_worker(
         queue,
@@ -37,7 +37,7 @@ def test_options_take_effect(start_worker: StartWorker, broker: Stack, queue: st
         CELERY_WORKER_PREFETCH_MULTIPLIER="5",
         CELERY_TASK_SOFT_TIME_LIMIT="31",
         CELERY_TASK_TIME_LIMIT="47",
-        CELERY_TASK_DEFAULT_QUEUE=queue_names()[-1],
+        CELERY_TASK_DEFAULT_QUEUE=PROJECT.queue_names()[-1],
         CELERY_BROKER_VISIBILITY_TIMEOUT="123",
         CELERY_BROKER_LEASE="7",
         CELERY_RESULT_EXPIRES="456",
@@ -51,19 +51,21 @@ def test_options_take_effect(start_worker: StartWorker, broker: Stack, queue: st
     assert stats["prefetch_count"] == 15
     conf = ask(app, "conf", f"options-{queue}")
     assert conf["worker_max_memory_per_child"] == 300000
-    assert conf["task_default_queue"] == queue_names()[-1]
+    assert conf["task_default_queue"] == PROJECT.queue_names()[-1]
     assert conf["result_expires"] == 456
     assert conf["worker_soft_shutdown_timeout"] == 2
     if conf["broker_url"].startswith("redis"):
         options = conf["broker_transport_options"]
         assert [options[name] for name in ("visibility_timeout", "lease")] == [123, 7]
-    assert [each["name"] for each in ask(app, "active_queues", f"options-{queue}")] == consumed_queues(queue)
+    assert [each["name"] for each in ask(app, "active_queues", f"options-{queue}")] == load_runtime(
+        PROJECT
+    ).consumed_queues(queue)
     assert "DEBUG" in broker.log(f"options-{queue}").read_text()
 
 
 @pytest.mark.parametrize(("pool", "implementation"), [("threads", "thread"), ("solo", "solo")])
 def test_pool_of_one_queue(start_worker: StartWorker, pool: str, implementation: str) -> None:
-    queue = QUEUES[-1]
+    queue = PROJECT.queues[-1]
     name = f"{pool}-{queue.name}"
     variables = {f"CELERY_WORKER_POOL_{queue.identifier.upper()}": pool, "CELERY_WORKER_POOL": "prefork"}
     app = start_worker(queue.name, name, **variables)
@@ -72,8 +74,8 @@ def test_pool_of_one_queue(start_worker: StartWorker, pool: str, implementation:
 
 def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, broker: Stack) -> None:
     """SIGTERM is what honcho, Docker and systemd send."""
-    app = start_worker(queue_names()[0], "stopped", "--include tests.sleeping")
-    result = app.send_task("tests.sleeping.sleep", queue=queue_names()[0])
+    app = start_worker(PROJECT.queue_names()[0], "stopped", "--include tests.sleeping")
+    result = app.send_task("tests.sleeping.sleep", queue=PROJECT.queue_names()[0])
     while result.state != "STARTED":
         time.sleep(0.1)
     broker.send_signal("stopped", signal.SIGTERM)
@@ -82,7 +84,7 @@ def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, br
         broker.log("stopped").read_text()
     )
     # What did not finish in time is back in the queue, at once and not after the visibility timeout.
-    start_worker(queue_names()[0], "next", "--include tests.sleeping")
+    start_worker(PROJECT.queue_names()[0], "next", "--include tests.sleeping")
     while result.state == "STARTED" and not (result.info or {}).get("hostname", "").startswith("next@"):
         time.sleep(0.1)
     assert [each["delivery_info"]["redelivered"] for each in ask(app, "active", "next")] == [True]
@@ -90,14 +92,14 @@ def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, br
 
 
 def test_worker_without_a_queue_consumes_those_of_its_app(broker: Stack) -> None:
-    owners = {queue.worker_app for queue in QUEUES}
-    plain = {app: f"plain-{app}" for app in sorted(owners | {service.celery_app for service in SERVICES})}
-    foreign = {f"foreign-{service.name}": service.celery_app for service in SERVICES[1:]}
+    owners = {queue.worker_app for queue in PROJECT.queues}
+    plain = {app: f"plain-{app}" for app in sorted(owners | {service.celery_app for service in PROJECT.services})}
+    foreign = {f"foreign-{service.name}": service.celery_app for service in PROJECT.services[1:]}
     try:
         for app_module, name in plain.items():
             broker.start(name, f"celery -A {app_module} worker --concurrency 1 --hostname {name}@%h")
         for name, app_module in foreign.items():
-            options = f"--queues {SERVICES[0].default_queue} --concurrency 1 --hostname {name}@%h"
+            options = f"--queues {PROJECT.services[0].default_queue} --concurrency 1 --hostname {name}@%h"
             broker.start(name, f"celery -A {app_module} worker {options}")
         for app_module in sorted(plain.keys() - owners):
             name = plain.pop(app_module)
@@ -112,19 +114,19 @@ def test_worker_without_a_queue_consumes_those_of_its_app(broker: Stack) -> None
             answers = app.control.inspect(list(nodes), timeout=1, limit=len(nodes)).active_queues() or {}
         for app_module, name in plain.items():
             # An app that is no service's own runs the tasks of all.
-            is_shared = all(service.celery_app != app_module for service in SERVICES)
-            own = [queue.name for queue in QUEUES if is_shared or queue.worker_app == app_module]
-            consumed = {queue for each in own for queue in consumed_queues(each)}
+            is_shared = all(service.celery_app != app_module for service in PROJECT.services)
+            own = [queue.name for queue in PROJECT.queues if is_shared or queue.worker_app == app_module]
+            consumed = {queue for each in own for queue in load_runtime(PROJECT).consumed_queues(each)}
             assert {each["name"] for each in answers[node_name(name)]} == consumed
         for name in foreign:
-            warning = f"warning: --queues {SERVICES[0].default_queue}: this worker knows no task of"
-            assert f"{warning} {SERVICES[0].package}, " in broker.log(name).read_text()
-            assert [each["name"] for each in answers[node_name(name)]] == [SERVICES[0].default_queue]
+            warning = f"warning: --queues {PROJECT.services[0].default_queue}: this worker knows no task of"
+            assert f"{warning} {PROJECT.services[0].package}, " in broker.log(name).read_text()
+            assert [each["name"] for each in answers[node_name(name)]] == [PROJECT.services[0].default_queue]
     finally:
         broker.stop(*plain.values(), *foreign)
 
 
-@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
+@pytest.mark.parametrize("queue", PROJECT.queues, ids=lambda queue: queue.name)
 def test_make_target_of_every_queue(queue: Any) -> None:
     done = subprocess.run(
         ["make", "--dry-run", f"celery-{queue.name}"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -137,18 +139,27 @@ def test_pool_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CELERY_WORKER_POOL", "gevent")
     monkeypatch.setattr("shared.commands.worker.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="CELERY_WORKER_POOL: gevent is not installed"):
-        worker_arguments(QUEUES[0])
+        worker_arguments(PROJECT.queues[0])
 
 
 def test_worker_of_an_unknown_queue_is_refused() -> None:
     command = [sys.executable, "-m", "shared.commands.worker", "typo"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.strip() == f"'typo' is not a queue of this project: use one of {', '.join(queue_names())}"
+    assert (
+        done.stderr.strip() == f"'typo' is not a queue of this project: use one of {', '.join(PROJECT.queue_names())}"
+    )
 
 
 def test_worker_with_a_task_that_would_run_twice_is_refused(broker: Stack) -> None:
-    command = [sys.executable, "-m", "shared.commands.worker", queue_names()[0], "--include", "tests.outstaying"]
+    command = [
+        sys.executable,
+        "-m",
+        "shared.commands.worker",
+        PROJECT.queue_names()[0],
+        "--include",
+        "tests.outstaying",
+    ]
     environment = {**broker.environment, "CELERY_BROKER_LEASE": "0"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1

@@ -6,8 +6,7 @@ from functools import wraps
 from typing import Any
 
 from celery import shared_task
-
-from shared.tasks import retry_on
+from trinity_celery.worker import retry_on
 
 TWENTY_A_SECOND: dict[str, Any] = {"shared_rate_limit": "20/s"}
 RETRY: dict[str, Any] = {**retry_on(LookupError), "retry_backoff": 0.3}

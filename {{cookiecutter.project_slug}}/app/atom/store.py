@@ -3,15 +3,16 @@
 from functools import cache
 
 from redis import Redis
+from trinity_celery.config import CelerySettings, load
+from trinity_celery.connections import redis_client
 
-from shared.layout import PROJECT
-from shared.redis_client import redis_client
+from shared.queues import PROJECT
 
 
 class Store:
     """One hash of named figures."""
 
-    def __init__(self, client: Redis, key: str = f"{PROJECT}:atom:statistics") -> None:
+    def __init__(self, client: Redis, key: str = f"{PROJECT.name}:atom:statistics") -> None:
         self._client = client
         self._key = key
 
@@ -35,4 +36,4 @@ class Store:
 @cache
 def get_store() -> Store:
     """Return this process's store; ``REDIS_URL`` says where it lies."""
-    return Store(redis_client())
+    return Store(redis_client(load(CelerySettings)))

@@ -3,7 +3,7 @@
 What has a contract in ``shared/contracts.py`` gets arguments that fit it: they are checked before the task starts.
 
 The Celery app finds this module by itself, like any ``tasks.py`` in a package of ``app``. A task's name is its path;
-where it goes follows from its package (``shared/layout.py``).
+where it goes follows from its package (``shared/queues.py``).
 """
 
 from functools import partial
@@ -11,13 +11,13 @@ from typing import Any
 
 from redis.exceptions import ConnectionError, TimeoutError
 from sqlalchemy.exc import OperationalError
+from trinity_celery.messages import report_progress
+from trinity_celery.worker import retry_on
 
 from app.atom import services
 from app.atom.store import get_store
 from app.celery_app import celery_app
 from app.database import database
-from shared.task_status import report_progress
-from shared.tasks import retry_on
 
 # A server that is away for a moment.
 RETRY = retry_on(ConnectionError, TimeoutError, OperationalError)

@@ -1,4 +1,4 @@
-"""The tables of ``shared/outbox.py`` and ``shared/idempotency.py``, which read and write them in SQL."""
+"""The tables of the outbox and of idempotency keys, which the library reads and writes in SQL."""
 
 from datetime import datetime
 

@@ -1,11 +1,11 @@
 """Tasks that look after this service's outbox and keys; the schedule starts them, or ``make task``."""
 
 from sqlalchemy.exc import OperationalError
+from trinity_celery.contracts import sending
+from trinity_celery.worker import retry_on
 
 from app.celery_app import celery_app
 from app.database import database
-from shared import sending
-from shared.tasks import retry_on
 
 RETRY = retry_on(OperationalError)
 

@@ -11,18 +11,19 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
+from trinity_celery.dead_letters import LetterFilter, Replay, open_replay
+from trinity_celery.dead_letters.replay import UNAVAILABLE, in_one_line
+from trinity_celery.errors import NotReplayableError
 
 from backend.dead_letters.models import DeadLetter
 from backend.dead_letters.pages import CHANGELIST, letter_page, list_page
-from shared.dead_letter_office import AWAY, NotReplayableError, Office, in_one_line, open_office
-from shared.dead_letters import Wanted
 
 SHOWN = 100  # letters on the page
 
 
-def office() -> Office:
+def office() -> Replay:
     """Return the office, whose tasks this process sends."""
-    return open_office(current_app._get_current_object())  # type: ignore[attr-defined]
+    return open_replay(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
 @admin.register(DeadLetter)
@@ -44,7 +45,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             if request.method == "POST":
                 return self._act(request)
             return self._list(request)
-        except AWAY as error:
+        except UNAVAILABLE as error:
             messages.error(request, f"Redis or the broker is away: {in_one_line(error)}")
             return self._page(request, "Dead letters", SafeString(""), status=503)
 
@@ -55,7 +56,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             letter = office().read(identifier)
         except LookupError as error:
             raise Http404(str(error)) from None
-        except AWAY as error:
+        except UNAVAILABLE as error:
             messages.error(request, f"Redis is away: {in_one_line(error)}")
             return self._page(request, "Dead letter", SafeString(""), status=503)
         return self._page(request, f"Dead letter {letter.id}", letter_page(request, letter, self._actions(request)))
@@ -72,10 +73,10 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         opened = office()
         try:
             opened.collect()
-        except AWAY as error:
+        except UNAVAILABLE as error:
             messages.warning(request, f"The broker is away, and may hold more of them: {in_one_line(error)}")
         query = {name: request.GET.get(name) for name in ("task", "queue", "reason")}
-        found = list(islice(opened.find(Wanted(**query)), SHOWN + 1))
+        found = list(islice(opened.find(LetterFilter(**query)), SHOWN + 1))
         note = f"The newest {SHOWN}." if len(found) > SHOWN else f"{len(found)} in all."
         content = list_page(request, found[:SHOWN], self._actions(request), note)
         return self._page(request, "Dead letters", content)

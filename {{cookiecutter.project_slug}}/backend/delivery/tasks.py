@@ -2,10 +2,10 @@
 
 from celery import shared_task
 from django.db import OperationalError
+from trinity_celery.contracts import sending
+from trinity_celery.worker import retry_on
 
 from config.transactions import database
-from shared import sending
-from shared.tasks import retry_on
 
 RETRY = retry_on(OperationalError)
 

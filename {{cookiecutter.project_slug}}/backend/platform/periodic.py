@@ -7,10 +7,9 @@ whenever anything is imported, before the tables exist.
 from typing import Any
 
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from trinity_celery.config import BeatSettings, load
 
-from shared.beat_settings import BeatSettings
-from shared.environment import load
-from shared.layout import queue_of_task
+from shared.queues import PROJECT
 
 
 def register_periodic_task(
@@ -33,7 +32,7 @@ def register_periodic_task(
     Raises:
         LookupError: no route matches the task, so no worker would ever run it.
     """
-    queue = queue_of_task(task_path)
+    queue = PROJECT.queue_of_task(task_path)
     if queue is None:
         raise LookupError(f"no route matches the task {task_path!r}")
     interval, _ = IntervalSchedule.objects.get_or_create(every=every, period=period)

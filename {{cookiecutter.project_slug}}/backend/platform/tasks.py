@@ -3,17 +3,17 @@
 What has a contract in ``shared/contracts.py`` gets arguments that fit it: they are checked before the task starts.
 
 Django finds this module by itself, like any ``tasks.py`` of an installed app. A task's name is its path; where it
-goes follows from its package (``shared/layout.py``).
+goes follows from its package (``shared/queues.py``).
 """
 
 from typing import Any
 
 from celery import shared_task
 from django.db import OperationalError
+from trinity_celery.worker import retry_on
 
 from backend.platform import services
 from config.transactions import database
-from shared.tasks import retry_on
 
 # A database that is away for a moment.
 RETRY = retry_on(OperationalError)

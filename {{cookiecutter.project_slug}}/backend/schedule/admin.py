@@ -6,9 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django_celery_beat.admin import CrontabScheduleAdmin
 from django_celery_beat.models import CrontabSchedule
-
-from shared.beat_settings import BeatSettings
-from shared.environment import load
+from trinity_celery.config import BeatSettings, load
 
 admin.site.unregister(CrontabSchedule)
 

@@ -8,9 +8,9 @@ from devtools.bench.many_queues import add_queues
 
 def project_tasks() -> Any:
     """Return the module of the project's tasks, bound to the app of the service that owns the first queue."""
-    from shared.layout import find_queue, queue_names
+    from shared.queues import PROJECT
 
-    app = import_module(find_queue(queue_names()[0]).worker_app).celery_app
+    app = import_module(PROJECT.find_queue(PROJECT.queue_names()[0]).worker_app).celery_app
     app.loader.import_default_modules()
     return import_module("devtools.bench.tasks")
 

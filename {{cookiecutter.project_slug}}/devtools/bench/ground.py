@@ -12,11 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 from honcho.environ import parse
+from trinity_celery.config.runtime import known_variables
 
 from devtools.bench.marks import VARIABLE, Marks
 from devtools.servers import end_on_sigterm
 from devtools.stack import ROOT, Stack, running_stack
-from shared.settings import known_variables
+from shared.queues import PROJECT
 
 PATIENCE = 60.0  # seconds in which something has to happen
 
@@ -132,7 +133,7 @@ def forget_exported() -> None:
     """Take out of this process's environment whatever would change what is measured, such as somebody's broker."""
     defaults = parse((ROOT / "envs/dev.env").read_text())
     for name in list(os.environ):
-        if name in defaults or name in known_variables() or name.startswith(("CELERY_", "BENCH_")):
+        if name in defaults or name in known_variables(PROJECT) or name.startswith(("CELERY_", "BENCH_")):
             del os.environ[name]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from celery import current_app, shared_task
 from celery.signals import celeryd_init
 from pydantic import BaseModel
+from trinity_celery.contracts import Contract
 
 from devtools.bench import marks
-from shared.layout import queue_names
-from shared.sending import Contract
+from shared.queues import PROJECT
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 CHANGES = "BENCH_CHANGES"  # settings of Celery that are changed, as JSON
 
 

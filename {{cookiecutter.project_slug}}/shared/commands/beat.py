@@ -3,10 +3,10 @@
 import re
 from importlib.util import find_spec
 
-from shared.beat_settings import BeatSettings
+from trinity_celery.config import BeatSettings, load
+
 from shared.commands import run_celery
-from shared.environment import load
-from shared.layout import SERVICES
+from shared.queues import PROJECT
 
 
 def beat_arguments() -> list[str]:
@@ -19,7 +19,7 @@ def beat_arguments() -> list[str]:
     module = re.split("[.:]", settings.celery_beat_scheduler)[0]
     if re.search("[.:]", settings.celery_beat_scheduler) and find_spec(module) is None:
         raise SystemExit(f"CELERY_BEAT_SCHEDULER: there is no module {module!r}: install it, or correct the variable")
-    return ["-A", SERVICES[0].celery_app, "beat", "--loglevel", settings.celery_beat_loglevel]
+    return ["-A", PROJECT.services[0].celery_app, "beat", "--loglevel", settings.celery_beat_loglevel]
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 import sys
 
 from celery import Celery
+from trinity_celery.brokers import find_broker
+from trinity_celery.config.urls import name_server
+from trinity_celery.health.readiness import connection_checks, failing
+from trinity_celery.health.redis_servers import refuse_unsafe_servers
+from trinity_celery.health.refusals import refuse_refusing_servers
 
 from shared.celery_settings import configure_celery_app
-from shared.environment import load
-from shared.find_broker import find_broker
-from shared.health import CONNECTION_CHECKS, failing
-from shared.layout import PROJECT, SERVICES
-from shared.redis_state import refuse_unsafe_servers
-from shared.refusals import refuse_refusing_servers
-from shared.settings import CelerySettings
-from shared.urls import name_server
+from shared.queues import PROJECT
 
 PATIENCE = 10.0  # seconds: the clients try again before they say what is wrong, such as a certificate
 
@@ -24,16 +22,16 @@ def main() -> None:
         SystemExit: one of them does not answer, refuses the password, or is not safe outside development; one line for
             each names the variable.
     """
-    settings = load(CelerySettings)
-    configure_celery_app(Celery(PROJECT), SERVICES[0].name, settings)
-    refuse_refusing_servers(settings)
+    app = Celery(PROJECT.name)
+    settings = configure_celery_app(app, PROJECT.services[0].name).settings
+    refuse_refusing_servers(app)
     places = {
         "broker": name_server(
             settings.broker_variable, settings.broker_url, find_broker(settings.broker_url).default_port
         ),
         "result backend": name_server(settings.result_backend_variable, settings.result_backend, 6379),
     }
-    problems = failing(CONNECTION_CHECKS, PATIENCE)
+    problems = failing(connection_checks(app), PATIENCE)
     away = {places[server]: f"{places[server]}: {problem}" for server, problem in problems.items()}
     found = [] if away else refuse_unsafe_servers(settings)
     if lines := [*away.values(), *(problem.text for problem in found if problem.is_away)]:

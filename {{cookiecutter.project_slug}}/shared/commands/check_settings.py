@@ -5,8 +5,10 @@ Compose runs this before any server starts, since a server would keep a placehol
 
 import os
 
-from shared.environment import PLACEHOLDER, load
-from shared.settings import CelerySettings
+from trinity_celery.config import load_runtime
+from trinity_celery.config.environment import PLACEHOLDER
+
+from shared.queues import PROJECT
 
 
 def placeholders() -> list[str]:
@@ -26,7 +28,7 @@ def main() -> None:
     """
     if lines := placeholders():
         raise SystemExit("\n".join(lines))
-    load(CelerySettings)
+    load_runtime(PROJECT)
 
 
 if __name__ == "__main__":

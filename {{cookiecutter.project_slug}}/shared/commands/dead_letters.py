@@ -9,15 +9,15 @@ from itertools import islice
 from typing import NoReturn
 
 from celery import Celery
+from trinity_celery.config import redact_text
+from trinity_celery.dead_letters import DeadLetter, LetterFilter, Replay, open_replay
+from trinity_celery.dead_letters.replay import UNAVAILABLE, in_one_line
+from trinity_celery.errors import NotReplayableError
+from trinity_celery.health.refusals import refuse_refusing_servers
+from trinity_celery.messages.reasons import REASONS
 
 from shared.celery_settings import configure_celery_app
-from shared.dead_letter_office import AWAY, NotReplayableError, Office, in_one_line, open_office
-from shared.dead_letters import REASONS, DeadLetter, Wanted
-from shared.environment import load
-from shared.layout import PROJECT, SERVICES
-from shared.redaction import redact_text
-from shared.refusals import refuse_refusing_servers
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 
 COLUMNS = ("ID", "FAILED AT (UTC)", "QUEUE", "TASK", "REASON", "ERROR")
 ERROR_WIDTH = 60
@@ -67,9 +67,9 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
-def wanted(options: argparse.Namespace) -> Wanted:
+def wanted(options: argparse.Namespace) -> LetterFilter:
     """Return which letters the options ask for."""
-    return Wanted(options.task, options.queue, options.reason)
+    return LetterFilter(options.task, options.queue, options.reason)
 
 
 def row(letter: DeadLetter) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def row(letter: DeadLetter) -> tuple[str, ...]:
     return tuple(map(printable, cells))
 
 
-def show_list(office: Office, options: argparse.Namespace) -> None:
+def show_list(office: Replay, options: argparse.Namespace) -> None:
     """Print a table."""
     letters = list(islice(office.find(wanted(options)), options.limit + 1))
     if not letters:
@@ -95,7 +95,7 @@ def show_list(office: Office, options: argparse.Namespace) -> None:
         print(f"... and more: {len(office.letters)} in all")
 
 
-def show(office: Office, identifier: str) -> None:
+def show(office: Replay, identifier: str) -> None:
     """Print one letter without what is secret."""
     shown = office.read(identifier).redacted()
     traceback = shown.pop("traceback")
@@ -109,7 +109,7 @@ def show(office: Office, identifier: str) -> None:
         print(f"\n{printable(traceback)}")
 
 
-def chosen_letters(office: Office, options: argparse.Namespace) -> Iterator[DeadLetter]:
+def chosen_letters(office: Replay, options: argparse.Namespace) -> Iterator[DeadLetter]:
     """Yield the letters that a command is about; raise ``LookupError`` for an id that is none."""
     if options.ids:
         yield from [office.read(identifier) for identifier in options.ids]
@@ -117,7 +117,7 @@ def chosen_letters(office: Office, options: argparse.Namespace) -> Iterator[Dead
         yield from office.find(wanted(options))
 
 
-def replay(office: Office, options: argparse.Namespace) -> int:
+def replay(office: Replay, options: argparse.Namespace) -> int:
     """Send letters again, and return the exit status."""
     sent, left = 0, 0
     for letter in chosen_letters(office, options):
@@ -133,17 +133,17 @@ def replay(office: Office, options: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def drop(office: Office, options: argparse.Namespace) -> None:
+def drop(office: Replay, options: argparse.Namespace) -> None:
     """Throw letters away."""
     dropped = [letter.id for letter in chosen_letters(office, options) if office.letters.drop(letter.id)]
     print(f"dropped {len(dropped)}")
 
 
-def run(office: Office, options: argparse.Namespace) -> int:
+def run(office: Replay, options: argparse.Namespace) -> int:
     """Do what the options ask for, and return the exit status."""
     try:
         office.collect()
-    except AWAY as error:
+    except UNAVAILABLE as error:
         print(f"warning: the broker is away, and may hold more of them: {in_one_line(error)}", file=sys.stderr)
     if options.command == "show":
         show(office, options.id)
@@ -163,14 +163,14 @@ def main(*words: str) -> None:
         SystemExit: there is no such letter, or a server is away or refuses what its URL says; one line says so.
     """
     options = parse(words)
-    app = Celery(PROJECT)
-    configure_celery_app(app, SERVICES[0].name)
-    refuse_refusing_servers(load(CelerySettings))
+    app = Celery(PROJECT.name)
+    configure_celery_app(app, PROJECT.services[0].name)
+    refuse_refusing_servers(app)
     try:
-        sys.exit(run(open_office(app), options))
+        sys.exit(run(open_replay(app), options))
     except LookupError as error:
         raise SystemExit(f"error: {error.args[0]}") from None
-    except AWAY as error:
+    except UNAVAILABLE as error:
         raise SystemExit(f"error: Redis or the broker is away: {in_one_line(error)}") from None
 
 

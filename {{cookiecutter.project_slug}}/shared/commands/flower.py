@@ -4,13 +4,12 @@ import re
 
 from celery import Celery
 from pydantic import Field, model_validator
+from trinity_celery.config import DeploymentSettings, load
+from trinity_celery.health.refusals import refuse_refusing_servers
 
 from shared.celery_settings import configure_celery_app
 from shared.commands import run_celery
-from shared.environment import DeploymentSettings, load
-from shared.layout import PROJECT, SERVICES
-from shared.refusals import refuse_refusing_servers
-from shared.settings import CelerySettings
+from shared.queues import PROJECT
 
 
 class FlowerSettings(DeploymentSettings):
@@ -37,8 +36,9 @@ def main() -> None:
         SystemExit: outside development without a login, or a server refuses what its URL says.
     """
     settings = load(FlowerSettings)
-    configure_celery_app(Celery(PROJECT), SERVICES[0].name)
-    refuse_refusing_servers(load(CelerySettings))
+    app = Celery(PROJECT.name)
+    configure_celery_app(app, PROJECT.services[0].name)
+    refuse_refusing_servers(app)
     arguments = ["-A", "shared.commands.flower_app", "flower", f"--port={settings.flower_port}"]
     run_celery([*arguments, f"--address={settings.flower_address}"])
 

@@ -1,8 +1,9 @@
 """The Celery app that Flower looks through. It belongs to no service, so that Flower needs neither's packages."""
 
-from shared.celery_settings import configure_celery_app
-from shared.layout import PROJECT, SERVICES
-from shared.project_app import ProjectApp
+from trinity_celery.worker import ProjectApp
 
-celery_app = ProjectApp(PROJECT)
-configure_celery_app(celery_app, SERVICES[0].name)
+from shared.celery_settings import configure_celery_app
+from shared.queues import PROJECT
+
+celery_app = ProjectApp(PROJECT.name)
+configure_celery_app(celery_app, PROJECT.services[0].name)

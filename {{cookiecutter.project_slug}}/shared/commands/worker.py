@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NoReturn
 
+from trinity_celery.config import Queue, load_runtime
+from trinity_celery.config.settings import worker_settings
+
 from shared.commands import drop_empty_variables, run_celery
-from shared.layout import Queue, find_queue
-from shared.settings import consumed_queues, worker_settings
+from shared.queues import PROJECT
 
 # How an argument ends that only Celery's own command can follow: it patches modules before any other is imported, or
 # starts anew in the background.
@@ -40,7 +42,8 @@ def worker_arguments(queue: Queue, options: Sequence[str] = ()) -> list[str]:
     if pool == "gevent" and find_spec("gevent") is None:
         raise SystemExit("CELERY_WORKER_POOL: gevent is not installed: run `uv add gevent`, or use threads")
     arguments = ["-A", queue.worker_app, "worker"]
-    arguments += ["--queues", ",".join(consumed_queues(queue.name)), "--hostname", f"{queue.name}@%h"]
+    consumed = load_runtime(PROJECT).consumed_queues(queue.name)
+    arguments += ["--queues", ",".join(consumed), "--hostname", f"{queue.name}@%h"]
     arguments += ["--loglevel", settings.celery_worker_loglevel, "--pool", pool]
     arguments += ["--prefetch-multiplier", str(settings.celery_worker_prefetch_multiplier)]
     return [*arguments, "--concurrency", str(settings.celery_worker_concurrency), *options]
@@ -65,7 +68,7 @@ def main(queue_name: str = "", *options: str) -> None:
         SystemExit: there is no such queue, or a variable has a bad value.
     """
     try:
-        queue = find_queue(queue_name)
+        queue = PROJECT.find_queue(queue_name)
     except LookupError as error:
         raise SystemExit(str(error)) from None
     arguments = worker_arguments(queue, options)
@@ -78,6 +81,6 @@ def main(queue_name: str = "", *options: str) -> None:
 
 
 if __name__ == "__main__":
-    # Imports leave little to collect; shared/worker_memory.py turns collection on again.
+    # Imports leave little to collect; trinity_celery/worker/memory.py turns collection on again.
     gc.disable()
     main(*sys.argv[1:])

@@ -6,11 +6,10 @@ from typing import Any
 
 from celery.bin.celery import main
 from celery.signals import after_task_publish
+from trinity_celery.config import BeatSettings, load
+from trinity_celery.worker import setup
 
-from shared import beat_schedule
-from shared.beat_settings import BeatSettings
 from shared.commands.beat import beat_arguments
-from shared.environment import load
 from tests.chaos.ledger import note_firing
 from tests.chaos.tasks import QUEUE
 
@@ -26,6 +25,6 @@ def fired(headers: Any, **_: Any) -> None:
 if __name__ == "__main__":
     options = {"queue": load(BeatSettings).beat_queue(QUEUE)}
     entry = {"task": "tests.chaos.tasks.tick", "schedule": 1.0, "kwargs": {"batch": BATCH}, "options": options}
-    beat_schedule.celery_beat_schedule = lambda: {"chaos": entry}
+    setup.celery_beat_schedule = lambda *_: {"chaos": entry}  # type: ignore[attr-defined]
     sys.argv = ["celery", *beat_arguments()]
     sys.exit(main())

@@ -6,7 +6,7 @@ from typing import Any
 from kombu import Connection
 
 from devtools.rabbitmq import private_rabbitmq, server_binary
-from shared.layout import PROJECT
+from shared.queues import PROJECT
 from tests.chaos.breakages import breakage
 from tests.chaos.servers import RedisServer, Server
 
@@ -48,7 +48,7 @@ class RabbitMQServer(Server):
             channel: Any = connection.channel()
             for number, properties in enumerate(kinds):  # the same bytes twice would be one letter
                 message = channel.prepare_message(b"\xff\x00 no JSON %d" % number, **properties)
-                channel.basic_publish(message, exchange=PROJECT, routing_key=queue)
+                channel.basic_publish(message, exchange=PROJECT.name, routing_key=queue)
         return len(kinds)
 
 

@@ -18,15 +18,17 @@ from typing import Any
 
 from celery import Celery
 from honcho.environ import parse
+from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.config.runtime import attach, known_variables
+from trinity_celery.connections.timeouts import DEADLINE
+from trinity_celery.contracts import Contract
+from trinity_celery.errors import BrokerUnavailableError
+from trinity_celery.worker import celery_configuration
 
 from devtools.scratch import scratch_parent
 from devtools.servers import stop_group, tail
 from devtools.stack import ROOT, Stack, procfile, run_release, with_own_python
-from shared.celery_settings import celery_configuration
-from shared.deadline import DEADLINE, BrokerUnavailableError
-from shared.layout import SERVICES
-from shared.sending import Contract
-from shared.settings import CelerySettings, known_variables
+from shared.queues import PROJECT
 from tests.chaos.breakages import Breakage
 from tests.chaos.brokers import BROKERS
 from tests.chaos.ledger import VARIABLE, Counts, Ledger
@@ -66,7 +68,7 @@ class Lab:
         """Return what every process gets: the project's own values for development, and nothing that is exported."""
         defaults = parse((ROOT / "envs/dev.env").read_text())
         for name in list(os.environ):
-            if name in defaults or name in known_variables() or name.startswith("CELERY_"):
+            if name in defaults or name in known_variables(PROJECT) or name.startswith("CELERY_"):
                 del os.environ[name]
         environment = with_own_python({**os.environ, **defaults})
         if environment.get("DATABASE_URL", "").startswith("sqlite"):
@@ -89,7 +91,9 @@ class Lab:
             self.broker.forget()
         self.stack.environment = self.environment()
         run_release(procfile(), self.stack.environment)
-        self.sender.conf.update(celery_configuration(self.settings(), SERVICES[0]))
+        runtime = load_runtime(PROJECT, self.settings())
+        attach(self.sender, runtime)
+        self.sender.conf.update(celery_configuration(runtime, PROJECT.services[0]))
         break_settings(self.sender.conf, self.breakage.as_json())
         self.sender.set_default()
 

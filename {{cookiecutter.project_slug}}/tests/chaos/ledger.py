@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.idempotency import SqlKeys
+from trinity_celery.transactions import SqlKeys
 
 VARIABLE = "CHAOS_LEDGER"  # where the tasks find it
 CLAIMS = "claims"

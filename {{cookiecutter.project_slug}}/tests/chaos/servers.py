@@ -12,7 +12,7 @@ from redis import Redis
 
 from devtools.ports import free_port
 from devtools.redis import private_redis
-from shared.layout import PROJECT
+from shared.queues import PROJECT
 
 
 class Server(ABC):
@@ -106,7 +106,7 @@ class RedisServer(Server):
     def push_garbage(self, queue: str) -> int:
         """Push what is no message, and what is half of one."""
         garbage = [b"\xff\x00 no JSON", b"{}", b'{"body": 1, "properties": null}', b"[]"]
-        return int(self.client().rpush(f"{PROJECT}:{queue}", *garbage)) and len(garbage)
+        return int(self.client().rpush(f"{PROJECT.name}:{queue}", *garbage)) and len(garbage)
 
     def forget(self) -> None:
         """Write nothing to the disk from now on."""

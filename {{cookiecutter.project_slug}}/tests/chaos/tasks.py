@@ -10,15 +10,15 @@ from typing import Any
 from celery import current_app, shared_task
 from celery.signals import celeryd_init
 from pydantic import BaseModel
+from trinity_celery.contracts import Contract
 
-from shared.layout import queue_names
-from shared.sending import Contract
+from shared.queues import PROJECT
 from tests.chaos.ledger import note_run, take_effect
 
 BREAK = "CHAOS_BREAK"  # settings of Celery to break, as JSON
 UNGUARDED = "CHAOS_UNGUARDED"  # effects without their claim
 
-QUEUE = queue_names()[0]
+QUEUE = PROJECT.queue_names()[0]
 
 # A database that is away for a moment: try again, ever later, not everybody at the same time.
 RETRY: dict[str, Any] = {

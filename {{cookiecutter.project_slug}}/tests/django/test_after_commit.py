@@ -6,6 +6,9 @@ import pytest
 from celery import Celery
 from celery.result import AsyncResult
 from django.db import transaction
+from trinity_celery.contracts import Contract
+from trinity_celery.errors import BrokerUnavailableError, KeyReusedError
+from trinity_celery.messages import read_status
 
 from backend.delivery.models import IdempotencyKey, OutboxMessage
 from backend.platform import services, tasks
@@ -13,15 +16,11 @@ from backend.platform.models import Report
 from config.transactions import database
 from shared import contracts
 from shared.contracts import PINGS, Ping
-from shared.deadline import BrokerUnavailableError
-from shared.idempotency import KeyReusedError
-from shared.layout import queue_of_task
-from shared.sending import Contract
-from shared.task_status import read_status
+from shared.queues import PROJECT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-QUEUE = queue_of_task(tasks.ping.name) or ""
+QUEUE = PROJECT.queue_of_task(tasks.ping.name) or ""
 PING = PINGS[QUEUE]
 REPORT = contracts.CreateReport(title="a", body="b c")
 

@@ -6,27 +6,29 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from trinity_celery.config import CelerySettings
+from trinity_celery.connections import redis_client
+from trinity_celery.dead_letters import DeadLetters, Replay
+from trinity_celery.dead_letters.store import dead_letter
 
 from backend.dead_letters import admin
 from devtools.ports import free_port
 from devtools.stack import Stack
-from shared.dead_letter_office import Office
-from shared.dead_letters import DeadLetters, dead_letter
-from shared.layout import SERVICES, queue_names
-from shared.redis_client import redis_client
+from shared.contracts import PING_TASKS
+from shared.queues import PROJECT
 from tests.conftest import sender_for
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/dead_letters/deadletter/"
-TASK = SERVICES[0].ping_task
+TASK = PING_TASKS[PROJECT.services[0].celery_app]
 
 
 @pytest.fixture
-def office(broker: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(broker: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replay]:
     """An empty store that the admin uses."""
     monkeypatch.setenv("REDIS_URL", broker.environment["REDIS_URL"])
-    office = Office(DeadLetters(redis_client(), 100), sender_for(broker.environment))
+    office = Replay(DeadLetters(redis_client(CelerySettings()), PROJECT.name, 100), sender_for(broker.environment))
     office.collect()
     for letter in office.find():
         office.letters.drop(letter.id)
@@ -35,14 +37,14 @@ def office(broker: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     office.letters.client.close()
 
 
-def keep(office: Office, task: str = TASK, error: str = "ValueError: no <b>luck</b>") -> str:
+def keep(office: Replay, task: str = TASK, error: str = "ValueError: no <b>luck</b>") -> str:
     keywords = {"password": "sesame", "file": "<script>"}
     letter = dead_letter(
         "failed",
         error,
         task=task,
         task_id=f"id of {task}",
-        queue=queue_names()[0],
+        queue=PROJECT.queue_names()[0],
         arguments=[],
         keywords=keywords,
         traceback="Traceback ...",
@@ -59,7 +61,7 @@ def staff(client: Client, *permissions: str) -> Client:
     return client
 
 
-def test_admin_lists_letters(office: Office, admin_client: Client) -> None:
+def test_admin_lists_letters(office: Replay, admin_client: Client) -> None:
     one, two = keep(office), keep(office, "other")
     assert "Dead letters" in admin_client.get("/admin/").content.decode()
     page = admin_client.get(LIST).content.decode()
@@ -72,7 +74,7 @@ def test_admin_lists_letters(office: Office, admin_client: Client) -> None:
     assert f'value="{one}"' not in page
 
 
-def test_admin_shows_a_letter_without_secrets(office: Office, admin_client: Client) -> None:
+def test_admin_shows_a_letter_without_secrets(office: Replay, admin_client: Client) -> None:
     page = admin_client.get(f"{LIST}{keep(office)}/").content.decode()
     assert "Traceback ..." in page
     assert "[redacted]" in page
@@ -81,7 +83,7 @@ def test_admin_shows_a_letter_without_secrets(office: Office, admin_client: Clie
     assert admin_client.get(f"{LIST}nonsense/").status_code == 404
 
 
-def test_admin_sends_again_and_drops(office: Office, admin_client: Client) -> None:
+def test_admin_sends_again_and_drops(office: Replay, admin_client: Client) -> None:
     one, two, three = (keep(office, task) for task in (TASK, f"{TASK}2", "third"))
     page = admin_client.post(LIST, {"action": "replay", "id": [one, two]}, follow=True).content.decode()
     assert "Sent 2." in page
@@ -92,10 +94,10 @@ def test_admin_sends_again_and_drops(office: Office, admin_client: Client) -> No
     assert list(office.find()) == []
     with office.app.connection_for_write() as connection:
         channel: Any = connection.channel()
-        channel.queue_purge(queue_names()[0])
+        channel.queue_purge(PROJECT.queue_names()[0])
 
 
-def test_admin_wants_permissions_and_a_token(office: Office) -> None:
+def test_admin_wants_permissions_and_a_token(office: Replay) -> None:
     identifier = keep(office)
     assert Client().get(LIST).status_code == 302
     assert staff(Client()).get(LIST).status_code == 403

@@ -29,13 +29,15 @@ def test_other_pages_want_a_host_that_is_allowed(client: Client) -> None:
 
 
 def test_ready_names_what_fails(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "CHECKS", {"database": refuse, "broker": lambda: None})
+    monkeypatch.setattr(health, "check_database", refuse)
+    monkeypatch.setattr(health, "readiness_checks", lambda app: {"broker": lambda: None})
     response = client.get("/health/ready", headers=PROBE)
     assert response.status_code == 503
     assert response.json()["problems"] == {"database": "ConnectionRefusedError: nobody listens"}
 
 
 def test_ready_when_nothing_fails(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "CHECKS", {})
+    monkeypatch.setattr(health, "check_database", lambda: None)
+    monkeypatch.setattr(health, "readiness_checks", lambda app: {})
     response = client.get("/health/ready", headers=PROBE)
     assert (response.status_code, response.json()) == (200, {"status": "ready"})

@@ -10,23 +10,23 @@ from typing import Any
 
 import httpx
 import pytest
+from backend.schedule.scheduler import Scheduler
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from trinity_celery.beat import ZonedCrontab
+from trinity_celery.config import BeatSettings
 
 from backend.platform.periodic import register_periodic_task
-from backend.schedule.scheduler import Scheduler
 from config.celery import celery_app
 from devtools.stack import ROOT, Stack, running_stack
 from devtools.web_services import WEB_SERVICES
-from shared.beat_settings import BeatSettings
-from shared.crontabs import ZonedCrontab
-from shared.layout import SERVICES
+from shared.queues import PROJECT
 from tests.changing_clocks import check_moments
 from tests.conftest import STACK_ENVIRONMENT
 
-WORKER = f"celery-{SERVICES[0].default_queue}".replace(".", "-")
+WORKER = f"celery-{PROJECT.services[0].default_queue}".replace(".", "-")
 TASK = "backend.platform.tasks.purge_old_reports"
 
 
@@ -54,7 +54,7 @@ def test_registering_again_updates_but_leaves_the_switch_alone() -> None:
 
 @pytest.mark.django_db
 def test_task_goes_to_the_beat_queue_of_its_own_queue() -> None:
-    assert register().queue == BeatSettings().beat_queue(SERVICES[0].default_queue)
+    assert register().queue == BeatSettings().beat_queue(PROJECT.services[0].default_queue)
     with pytest.raises(LookupError, match=r"no route matches the task 'nobody\.knows'"):
         register(task_path="nobody.knows")
 
@@ -133,7 +133,7 @@ def test_entries_of_the_code_and_of_the_admin_fire(own_stack: Stack) -> None:
         args="[]",
         kwargs="{}",
         headers="{}",
-        queue=BeatSettings().beat_queue(SERVICES[0].default_queue),
+        queue=BeatSettings().beat_queue(PROJECT.services[0].default_queue),
         start_time_0=start.date().isoformat(),
         start_time_1="00:00:00",
     )

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from trinity_celery.errors import PayloadError
 
 from backend.platform import services, tasks
 from backend.platform.models import Report, Statistics
 from config.celery import celery_app
-from shared.payloads import PayloadError
 
 pytestmark = pytest.mark.django_db
 

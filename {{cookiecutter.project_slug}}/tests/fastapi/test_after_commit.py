@@ -9,6 +9,10 @@ from celery.result import AsyncResult
 from fastapi.testclient import TestClient
 from redis import Redis
 from sqlalchemy import func, select
+from trinity_celery.contracts import Contract
+from trinity_celery.errors import BrokerUnavailableError, KeyReusedError
+from trinity_celery.messages import Message, read_status
+from trinity_celery.transactions.outbox import relay, write_down
 
 from app.atom import services, tasks
 from app.atom.models import ScoredText
@@ -18,14 +22,9 @@ from app.delivery.models import IdempotencyKey, OutboxMessage
 from app.main import app
 from devtools.stack import Stack
 from shared.contracts import PINGS, Ping, ScoreText
-from shared.deadline import BrokerUnavailableError
-from shared.idempotency import KeyReusedError
-from shared.layout import queue_of_task
-from shared.outbox import relay, write_down
-from shared.sending import Contract
-from shared.task_status import read_status
+from shared.queues import PROJECT
 
-QUEUE = queue_of_task(tasks.ping.name) or ""
+QUEUE = PROJECT.queue_of_task(tasks.ping.name) or ""
 PING = PINGS[QUEUE]
 AT_ONCE = 6
 
@@ -149,11 +148,13 @@ def test_delivered_at_the_same_time_it_is_kept_once(store: Store) -> None:
 def test_relays_at_the_same_time_share_the_messages() -> None:
     with transaction():
         for number in range(20):
-            write_down(database, {"number": number})
+            write_down(database, Message("tests.number", {"number": number}, str(number), "tests"))
     sent: list[int] = []
 
     def run(_: int) -> int:
-        return relay(database, lambda message: sent.append(message["number"]), unavailable=BrokerUnavailableError)
+        return relay(
+            database, lambda message: sent.append(message.kwargs["number"]), unavailable=BrokerUnavailableError
+        )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sum(pool.map(run, range(AT_ONCE))) == 20

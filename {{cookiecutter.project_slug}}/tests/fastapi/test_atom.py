@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
+from trinity_celery.errors import PayloadError
 
 from app.atom import services, tasks
 from app.atom.store import Store
@@ -16,7 +17,6 @@ from app.main import app
 from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES
-from shared.payloads import PayloadError
 
 FASTAPI = WEB_SERVICES[-1]
 

@@ -4,10 +4,12 @@ import subprocess
 import time
 
 from celery import Celery
+from trinity_celery.brokers.delays import settle_delay
+from trinity_celery.config import load_runtime
+from trinity_celery.config.runtime import attach
+from trinity_celery.worker import celery_configuration
 
-from shared.celery_settings import celery_configuration
-from shared.delays import settle_delay
-from shared.layout import SERVICES
+from shared.queues import PROJECT
 from tests.chaos.breakages import breakage
 from tests.chaos.faults import fault
 from tests.chaos.lab import Trial
@@ -55,7 +57,9 @@ def long_eta(trial: Trial) -> None:
     trial.expect(all(started - sent >= 8.9 for _, started in starts), "a delayed task began too early")
     settings = trial.lab.settings().model_copy(update={"celery_broker_lease": 0})
     app = Celery("chaos-without-leases", set_as_current=False)
-    app.conf.update(celery_configuration(settings, SERVICES[0]))
+    runtime = load_runtime(PROJECT, settings)
+    attach(app, runtime)
+    app.conf.update(celery_configuration(runtime, PROJECT.services[0]))
     if limit := app.conf.broker_transport_options.get("visibility_timeout"):
         try:
             settle_delay(app, countdown=limit)

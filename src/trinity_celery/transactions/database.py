@@ -1,0 +1,103 @@
+"""What sending and idempotency need of a service's database. Each service describes its own and installs it here."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+from trinity_celery.transactions.idempotency import KEEP, SqlKeys, fingerprint, fingerprint_of, key_of
+
+
+class Database(ABC):
+    """A service's database: PostgreSQL, or SQLite on a laptop.
+
+    Attributes:
+        prefix: what the names of the service's tables begin with, as two services may share one database.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    @property
+    @abstractmethod
+    def is_postgresql(self) -> bool:
+        """Whether rows can be locked."""
+
+    @property
+    @abstractmethod
+    def placeholder(self) -> str:
+        """How the driver marks a parameter."""
+
+    @abstractmethod
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run a statement in the transaction that is open, and return its cursor."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Any]:
+        """Open a transaction, or a savepoint within the one that is open; commit at the end, roll back on an error."""
+
+    @abstractmethod
+    def in_transaction(self) -> bool:
+        """Return whether a transaction is open here."""
+
+    @abstractmethod
+    def after_commit(self, call: Callable[[], Any]) -> None:
+        """Call ``call`` when the transaction that is open has been committed; forget it if that is rolled back."""
+
+    @property
+    def keys(self) -> SqlKeys:
+        """The keys of effects in this database."""
+        return SqlKeys(self.execute, f"{self.prefix}_idempotency_key", self.placeholder)
+
+    def once(self, task: Any, effect: Callable[[], Any]) -> Any:
+        """Run ``effect`` in a transaction, once for the key of ``task`` (its ``self``), and return what it returned.
+
+        Everything that ``effect`` writes to this database, and the tasks that it sends, belong to the transaction.
+        It returns plain JSON data, like a task.
+
+        Raises:
+            KeyReusedError: the task was sent with a key, or an id, under which something else was done.
+        """
+        with self.transaction():
+            return self.keys.once(key_of(task), effect, fingerprint_of(task))
+
+    def once_for(self, key: str | None, asked: Any, effect: Callable[[], Any]) -> Any:
+        """Run ``effect`` in a transaction, once for the key of a request, and return what it returned: plain JSON data.
+
+        A request that is repeated meanwhile waits for the first one. Tasks that ``effect`` sends belong to the
+        transaction if their contract has an outbox. Use no other: the key would be kept though the task was not sent.
+
+        Args:
+            key: what ``request_key`` returned; with ``None``, ``effect`` runs each time.
+            asked: the payload of the request, a model or JSON data.
+            effect: what must not be repeated.
+
+        Raises:
+            KeyReusedError: the key was used for another payload.
+        """
+        with self.transaction():
+            return self.keys.once(key, effect, fingerprint(asked)) if key else effect()
+
+    def purge_keys(self, older_than: timedelta = KEEP) -> int:
+        """Forget old keys, and return how many."""
+        with self.transaction():
+            return self.keys.purge(older_than)
+
+
+_installed: list[Database] = []
+
+
+def install(database: Database) -> None:
+    """Let tasks that this process sends wait for the transactions of ``database``."""
+    _installed.append(database)
+
+
+def open_database() -> Database | None:
+    """Return the database with an open transaction here, or ``None``."""
+    return next((database for database in _installed if database.in_transaction()), None)
+
+
+def any_database() -> Database | None:
+    """Return the same, and without an open transaction this process's first database."""
+    return open_database() or next(iter(_installed), None)

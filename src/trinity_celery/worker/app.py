@@ -1,0 +1,61 @@
+"""The class of this project's Celery apps: what holds for each message, whoever sends it and in whatever way.
+
+Tasks, signatures, retries and contracts all end in ``send_task``.
+"""
+
+from datetime import datetime
+from traceback import extract_stack
+from typing import Any, NoReturn
+
+from celery import Celery
+
+from trinity_celery._compat.celery import find_task
+from trinity_celery.brokers.delays import settle_delay
+from trinity_celery.config.runtime import runtime_of
+from trinity_celery.messages.payloads import keep_choice
+from trinity_celery.messages.runnable import check_runnable
+
+
+class ProjectApp(Celery):
+    """Celery's app, which sends nothing that could not run, and no delay that its broker does not know."""
+
+    def send_task(
+        self,
+        name: str,
+        args: Any = None,
+        kwargs: Any = None,
+        countdown: float | None = None,
+        eta: datetime | str | None = None,
+        *more: Any,
+        **options: Any,
+    ) -> Any:
+        """Send a task by its name.
+
+        Raises:
+            UnrunnableTaskError: a task of this process has this name, and Celery cannot run its function.
+            ValueError: ``countdown`` (seconds) or ``eta`` lies too far ahead, or ``eta`` has no time zone.
+        """
+        check_runnable(find_task(self, name))
+        if countdown or eta:
+            countdown, eta = settle_delay(self, countdown, eta)
+        if options.get("mandatory") is None:  # or a broker may take, and drop, what no queue gets
+            options["mandatory"] = True
+        if options.get("task_type") is None:  # a task has done so by itself
+            options = keep_choice(options)
+        return super().send_task(name, args, kwargs, countdown, eta, *more, **options)  # type: ignore[arg-type]
+
+    def add_periodic_task(
+        self, schedule: Any, sig: Any, args: Any = (), kwargs: Any = (), name: str | None = None, **options: Any
+    ) -> NoReturn:
+        """Refuse what no process of this project would start.
+
+        Raises:
+            SystemExit: always.
+        """
+        place = extract_stack(limit=2)[0]
+        runtime = runtime_of(self)
+        instead = f"write an Entry in {runtime.schedule_module}" if runtime.beat_schedule else "it has no beat"
+        raise SystemExit(
+            f"error: {place.filename}:{place.lineno}: periodic task {name or sig.name!r}: add_periodic_task has no "
+            f"effect in this project: {instead}"
+        )

@@ -1,0 +1,93 @@
+"""The base class of every task: its bounds, and guards around sending and starting it."""
+
+from time import sleep
+from typing import Any
+
+from celery import Celery, Task
+from celery.exceptions import MaxRetriesExceededError, Retry
+from celery.utils.log import get_task_logger
+
+from trinity_celery.config.redaction import redact
+from trinity_celery.messages.payloads import check_payload, check_size, keep_choice, shown_arguments
+from trinity_celery.worker.rate_limit import shared_rate_limit
+
+logger = get_task_logger(__name__)
+
+
+def retry_on(*errors: type[Exception]) -> dict[str, Any]:
+    """Return the options of a task that tries again after these errors: ever later, not everybody at the same time."""
+    return {"autoretry_for": errors, "retry_backoff": True, "retry_jitter": True}
+
+
+class RetriesExceededError(MaxRetriesExceededError):
+    """Celery's error, whose message names the arguments of the task, without what is secret in them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*redact(args), **redact(options))
+
+
+class BaseTask(Task):  # type: ignore[type-arg]
+    """What Celery's own ``Task`` does, with bounds that also hold when a child process dies.
+
+    A base class and not ``task_annotations``: those would override what a task's decorator says.
+    """
+
+    abstract = True
+    Request = "trinity_celery.worker.request:RedactedRequest"
+    max_retries = 5
+    default_retry_delay = 30  # seconds; Celery's 180 would delay every task whose child was killed
+    retry_on_worker_lost: bool | None = None  # what the configuration says, if the task is acknowledged late
+    # For all workers together, such as "10/s". Celery's own rate_limit holds for each worker by itself.
+    shared_rate_limit: str | None = None
+    MaxRetriesExceededError = RetriesExceededError
+
+    @classmethod
+    def bind(cls, app: Celery) -> Celery:
+        """Fill in what the decorator leaves open: a task that is acknowledged early runs at most once."""
+        late = app.conf.task_acks_late if cls.acks_late is None else cls.acks_late
+        if cls.retry_on_worker_lost is None and not late:
+            cls.retry_on_worker_lost = False  # Celery's setting holds for these, too
+        return super().bind(app)
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
+        """Send the task.
+
+        Raises:
+            ValueError: ``countdown`` (seconds) or ``eta`` lies too far ahead.
+            MessageTooLargeError: the arguments are larger than ``CELERY_MESSAGE_SIZE_LIMIT``.
+        """
+        args, kwargs = tuple(args or ()), kwargs or {}
+        task_id = options.get("task_id")
+        if task_id is None or task_id != self.request.id:  # what is under way, and sent again, is not refused
+            check_size(self.app, self.name, args, kwargs)
+        return super().apply_async(args, kwargs, *more, **shown_arguments(args, kwargs, self) | keep_choice(options))
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Let nothing begin that does not fit its contract, nor before its turn.
+
+        Raises:
+            PayloadError: the arguments do not fit the task's contract; nothing is retried.
+            Retry: the task must wait for its turn, and was sent again for then.
+        """
+        check_payload(self, args, kwargs)
+        if self.shared_rate_limit and not self.request.is_eager:
+            limit = shared_rate_limit(self.app, self.name, self.shared_rate_limit)
+            while wait := limit.wait():
+                self._come_back(wait)
+
+    def _come_back(self, seconds: float) -> None:
+        """Put the task back until later; unlike ``retry``, without counting that as one of its attempts.
+
+        If it cannot be sent, wait here. Rejected, it would come back at once, and a broker that counts that would soon
+        take it for one that ends workers.
+        """
+        limit = self.app.conf.broker_transport_options.get("visibility_timeout")
+        seconds = min(seconds, limit / 2) if limit else seconds
+        later = self.signature_from_request(countdown=seconds, retries=self.request.retries)
+        try:
+            later.apply_async()
+        except Exception as error:  # whatever the broker's client raises
+            logger.warning("waiting %.2f s here, as the task cannot be sent again: %s", seconds, error)
+            sleep(seconds)
+            return
+        raise Retry(when=seconds, sig=later)  # type: ignore[arg-type]  # mypy takes no float for a real number
