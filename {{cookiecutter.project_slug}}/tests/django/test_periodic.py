@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
-from backend.schedule.scheduler import Scheduler
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from trinity_celery.beat import ZonedCrontab
+from trinity_celery.beat.database import Scheduler
 from trinity_celery.config import BeatSettings
 
 from backend.platform.periodic import register_periodic_task
