@@ -137,12 +137,6 @@ class Layout:
         return self.beat_scheduler != "none"
 
     @property
-    def periodic_tasks(self) -> str:
-        """What to do about a periodic task that Celery would be told of."""
-        table = "write an Entry into shared/schedule.py instead"
-        return table if self.has_beat else "it was made without a scheduler"
-
-    @property
     def celery_settings(self) -> str:
         """Where the settings of Celery stand."""
         schedule = ", its schedule in shared/schedule.py" if self.has_beat else ""

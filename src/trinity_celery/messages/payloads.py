@@ -42,11 +42,6 @@ def register(contract: PayloadContract) -> None:
     _contracts[contract.name] = contract
 
 
-def registered_contracts() -> list[PayloadContract]:
-    """Return the contracts of this process."""
-    return list(_contracts.values())
-
-
 def check_size(app: Celery, task_name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
     """Refuse what would fill the broker: large data belongs into a store, and its name into the message.
 

@@ -54,7 +54,7 @@ class ProjectApp(Celery):
         """
         place = extract_stack(limit=2)[0]
         runtime = runtime_of(self)
-        instead = f"write an Entry in {runtime.schedule_module}" if runtime.beat_schedule else "it has no beat"
+        instead = f"write an Entry in {runtime.schedule_module}" if runtime.schedule_module else "it has no beat"
         raise SystemExit(
             f"error: {place.filename}:{place.lineno}: periodic task {name or sig.name!r}: add_periodic_task has no "
             f"effect in this project: {instead}"
