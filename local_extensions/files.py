@@ -47,9 +47,7 @@ REMOVE_UNLESS = {
     ),
     "redbeat": ("tests/chaos/faults/standby.py", "tests/test_beat_redbeat.py"),
     "database": (
-        "backend/platform/periodic.py",
         "backend/platform/management",
-        "backend/schedule",
         "tests/django/test_periodic.py",
     ),
     "file": ("tests/test_beat_file.py", "docker/prod/beat.yaml"),

@@ -137,12 +137,6 @@ class Layout:
         return self.beat_scheduler != "none"
 
     @property
-    def celery_settings(self) -> str:
-        """Where the settings of Celery stand."""
-        schedule = ", its schedule in shared/schedule.py" if self.has_beat else ""
-        return f"Celery's settings stand in shared/celery_settings.py{schedule}"
-
-    @property
     def servers(self) -> tuple[str, ...]:
         """The servers that the processes need, as the Compose files call them."""
         return ("redis", "postgres", *(("rabbitmq",) if self.broker == "rabbitmq" else ()))

@@ -7,8 +7,7 @@ import sys
 from django.conf import settings
 from django.core.management import execute_from_command_line
 from django.db.utils import OperationalError, ProgrammingError
-
-from config.database import connection_problem
+from trinity_celery.contrib.django.database_settings import connection_problem
 
 # What Django's own command would do, but not as this project needs it.
 ADVICE = {

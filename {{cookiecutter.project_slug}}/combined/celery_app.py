@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from app.celery_app import celery_app
 
-celery_app.task_cls = "config.task:BackendTask"
+celery_app.task_cls = "trinity_celery.contrib.django.task:DjangoBaseTask"
 celery_app.autodiscover_tasks()
 
 __all__ = ["celery_app"]

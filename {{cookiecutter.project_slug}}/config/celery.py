@@ -6,17 +6,15 @@ Django along with them. ``backend.platform`` imports this module when Django sta
 
 import os
 
-from trinity_celery.transactions import install
+from trinity_celery.contrib.django.transactions import install_delivery
 from trinity_celery.worker import ProjectApp
 
-from config import checks  # noqa: F401  (registers itself)
-from config.transactions import database
 from shared.celery_settings import configure_celery_app
 from shared.queues import PROJECT
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-celery_app = ProjectApp(PROJECT.name, task_cls="config.task:BackendTask")
+celery_app = ProjectApp(PROJECT.name, task_cls="trinity_celery.contrib.django.task:DjangoBaseTask")
 configure_celery_app(celery_app, "django")
-install(database)
+install_delivery(PROJECT.find_service("django"))
 celery_app.autodiscover_tasks()

@@ -2,11 +2,10 @@
 
 from typing import Annotated, Self
 
-import dj_database_url
 from pydantic import field_validator, model_validator
 from pydantic_settings import NoDecode
 from trinity_celery.config import DeploymentSettings
-from trinity_celery.config.urls import find_database_url_problem
+from trinity_celery.contrib.django.database_settings import DatabaseUrl
 
 DEVELOPMENT_KEY = "only-for-development-this-key-is-known-to-everybody"
 
@@ -14,7 +13,7 @@ DEVELOPMENT_KEY = "only-for-development-this-key-is-known-to-everybody"
 class DjangoSettings(DeploymentSettings):
     """Everything about Django that the environment decides. A field is the variable of the same name, upper-cased."""
 
-    database_url: str = "sqlite:///db.sqlite3"
+    database_url: DatabaseUrl = "sqlite:///db.sqlite3"
     django_secret_key: str = DEVELOPMENT_KEY
     django_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "localhost")
 
@@ -22,17 +21,6 @@ class DjangoSettings(DeploymentSettings):
     @classmethod
     def _split_hosts(cls, value: object) -> object:
         return [host.strip() for host in value.split(",")] if isinstance(value, str) else value
-
-    @field_validator("database_url")
-    @classmethod
-    def _check_database_url(cls, url: str) -> str:
-        if problem := find_database_url_problem(url):
-            raise ValueError(problem)
-        try:
-            dj_database_url.parse(url)
-        except (ValueError, dj_database_url.UnknownSchemeError):
-            raise ValueError("is not a database URL: use postgres://... or sqlite:///file") from None
-        return url
 
     @model_validator(mode="after")
     def _check_secret_key(self) -> Self:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from django.utils.log import DEFAULT_LOGGING
 from trinity_celery.config import load
+from trinity_celery.contrib.django.database_settings import database_settings
 
-from config.database import database
 from config.env import DjangoSettings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -36,16 +36,16 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     # jinja: if cookiecutter.beat_scheduler == "database"
     "django_celery_beat",
-    "backend.schedule",
+    "trinity_celery.contrib.django.schedule",
     # jinja: endif
-    "backend.delivery",
-    "backend.dead_letters",
+    "trinity_celery.contrib.django.delivery",
+    "trinity_celery.contrib.django.dead_letters",
     "backend.platform",
 ]
 
 MIDDLEWARE = [
     # First, before anything looks at the host that was asked for.
-    "config.health.health_middleware",
+    "trinity_celery.contrib.django.health.health_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -72,7 +72,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": database(env.database_url)}
+DATABASES = {"default": database_settings(env.database_url, folder=BASE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

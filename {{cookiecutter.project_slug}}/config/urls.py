@@ -1,4 +1,4 @@
-"""Django's URLs; ``config/health.py`` answers those below ``/health/``."""
+"""Django's URLs; the health middleware answers those below ``/health/``."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -8,6 +8,6 @@ from config import views
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("queues/<str:queue>/ping", views.ping),
-    path("tasks/<str:task_id>", views.task_status, name="task-status"),
+    path("", include("trinity_celery.contrib.django.urls")),
     path("platform/", include("backend.platform.urls")),
 ]

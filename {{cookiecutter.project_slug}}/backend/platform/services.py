@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from django.db.models import F
 from django.utils import timezone
+from trinity_celery.contrib.django.transactions import database
 
 from backend.platform.models import Report, Statistics
-from config.transactions import database
 from shared import contracts
 
 KEEP_REPORTS = timedelta(days=30)

@@ -10,10 +10,10 @@ from typing import Any
 
 from celery import shared_task
 from django.db import OperationalError
+from trinity_celery.contrib.django.transactions import database
 from trinity_celery.worker import retry_on
 
 from backend.platform import services
-from config.transactions import database
 
 # A database that is away for a moment.
 RETRY = retry_on(OperationalError)

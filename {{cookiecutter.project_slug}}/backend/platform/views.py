@@ -3,11 +3,11 @@
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
+from trinity_celery.contrib.django.idempotency import request_key
+from trinity_celery.contrib.django.responses import accepted, sends_task
 
 from backend.platform import services
 from backend.platform.models import Report
-from config.idempotency import request_key
-from config.responses import accepted, sends_task
 from shared import contracts
 
 

@@ -7,13 +7,13 @@ from celery import Celery
 from celery.result import AsyncResult
 from django.db import transaction
 from trinity_celery.contracts import Contract
+from trinity_celery.contrib.django.delivery.models import IdempotencyKey, OutboxMessage
+from trinity_celery.contrib.django.transactions import database
 from trinity_celery.errors import BrokerUnavailableError, KeyReusedError
 from trinity_celery.messages import read_status
 
-from backend.delivery.models import IdempotencyKey, OutboxMessage
 from backend.platform import services, tasks
 from backend.platform.models import Report
-from config.transactions import database
 from shared import contracts
 from shared.contracts import PINGS, Ping
 from shared.queues import PROJECT

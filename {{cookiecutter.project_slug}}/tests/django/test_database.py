@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from django.db.utils import OperationalError
+from trinity_celery.contrib.django.database_settings import connection_problem, database_settings
 
-from config.database import connection_problem, database
 from devtools.stack import ROOT
 
 URL = "postgres://shop:secret@postgres/shop"
@@ -56,20 +56,20 @@ def manage(command: str, url: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("said", "told"), TEXTS)
 def test_missing_connection_is_told_in_one_line(said: str, told: str) -> None:
-    line = connection_problem(OperationalError(said), database(URL))
+    line = connection_problem(OperationalError(said), database_settings(URL, folder=ROOT))
     assert line == f"DATABASE_URL: the database at postgres:5432 {told}"
 
 
 def test_socket_takes_the_place_of_a_host() -> None:
     said = 'connection is bad: connection to server on socket "/run/.s.PGSQL.5432" failed: No such file or directory'
-    line = connection_problem(OperationalError(said), database("postgres:///shop"))
+    line = connection_problem(OperationalError(said), database_settings("postgres:///shop", folder=ROOT))
     assert line is not None
     assert line.startswith("DATABASE_URL: the database at the local socket does not answer: No such file or directory:")
 
 
 @pytest.mark.parametrize("said", ["no such table: shop", "canceling statement due to statement timeout"])
 def test_other_errors_are_left_alone(said: str) -> None:
-    assert connection_problem(OperationalError(said), database(URL)) is None
+    assert connection_problem(OperationalError(said), database_settings(URL, folder=ROOT)) is None
 
 
 def test_command_ends_in_one_line_when_nobody_listens() -> None:
@@ -109,10 +109,13 @@ def test_missing_table_keeps_its_traceback(tmp_path: Path) -> None:
 
 
 def test_connecting_is_bounded_unless_the_url_says_otherwise() -> None:
-    assert database(URL)["OPTIONS"] == {"connect_timeout": 5}
-    assert database(f"{URL}?sslmode=require")["OPTIONS"] == {"connect_timeout": 5, "sslmode": "require"}
-    assert database(f"{URL}?connect_timeout=30")["OPTIONS"] == {"connect_timeout": 30}
-    assert "connect_timeout" not in database("sqlite:///db.sqlite3")["OPTIONS"]
+    assert database_settings(URL, folder=ROOT)["OPTIONS"] == {"connect_timeout": 5}
+    assert database_settings(f"{URL}?sslmode=require", folder=ROOT)["OPTIONS"] == {
+        "connect_timeout": 5,
+        "sslmode": "require",
+    }
+    assert database_settings(f"{URL}?connect_timeout=30", folder=ROOT)["OPTIONS"] == {"connect_timeout": 30}
+    assert "connect_timeout" not in database_settings("sqlite:///db.sqlite3", folder=ROOT)["OPTIONS"]
 
 
 @pytest.mark.parametrize(
@@ -125,4 +128,4 @@ def test_connecting_is_bounded_unless_the_url_says_otherwise() -> None:
     ],
 )
 def test_file_lies_in_the_project_whatever_folder_a_command_is_started_in(url: str, name: str) -> None:
-    assert database(url)["NAME"] == name
+    assert database_settings(url, folder=ROOT)["NAME"] == name

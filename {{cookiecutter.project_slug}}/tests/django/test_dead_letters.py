@@ -8,10 +8,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from trinity_celery.config import CelerySettings
 from trinity_celery.connections import redis_client
+from trinity_celery.contrib.django.dead_letters import admin
 from trinity_celery.dead_letters import DeadLetters, Replay
 from trinity_celery.dead_letters.store import dead_letter
 
-from backend.dead_letters import admin
 from devtools.ports import free_port
 from devtools.stack import Stack
 from shared.contracts import PING_TASKS

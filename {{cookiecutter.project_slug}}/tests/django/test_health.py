@@ -3,8 +3,7 @@
 import pytest
 from django.conf import LazySettings
 from django.test import Client
-
-from config import health
+from trinity_celery.contrib.django import health
 
 PROBE = {"host": "10.0.0.7"}
 

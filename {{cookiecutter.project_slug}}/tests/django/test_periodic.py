@@ -4,6 +4,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -16,9 +17,11 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from trinity_celery.beat import ZonedCrontab
 from trinity_celery.beat.database import Scheduler
-from trinity_celery.config import BeatSettings
+from trinity_celery.config import BeatSettings, runtime_of
+from trinity_celery.config.runtime import attach
+from trinity_celery.contracts.sending import sending_app
+from trinity_celery.contrib.django.schedule.periodic import register_periodic_task
 
-from backend.platform.periodic import register_periodic_task
 from config.celery import celery_app
 from devtools.stack import ROOT, Stack, running_stack
 from devtools.web_services import WEB_SERVICES
@@ -86,10 +89,13 @@ def test_crontabs_from_the_database_are_right_when_clocks_are_changed() -> None:
 
 @pytest.mark.django_db
 def test_form_for_a_crontab_begins_with_the_time_zone_of_the_project(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client,
 ) -> None:
-    monkeypatch.setenv("CELERY_TIMEZONE", "Europe/Berlin")
+    app = sending_app()
+    runtime = runtime_of(app)
+    attach(app, replace(runtime, beat_settings=BeatSettings(celery_timezone="Europe/Berlin")))
     page = admin_client.get("/admin/django_celery_beat/crontabschedule/add/").content.decode()
+    attach(app, runtime)
     assert re.findall(r'<option value="([^"]+)" selected', page) == ["Europe/Berlin"]
 
 

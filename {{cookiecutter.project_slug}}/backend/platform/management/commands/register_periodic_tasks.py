@@ -4,8 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django_celery_beat.models import IntervalSchedule
-
-from backend.platform.periodic import register_periodic_task
+from trinity_celery.contrib.django.schedule.periodic import register_periodic_task
 
 
 class Command(BaseCommand):

@@ -10,6 +10,7 @@ from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+
 from trinity_celery.config import redact_text
 from trinity_celery.dead_letters import DeadLetter
 

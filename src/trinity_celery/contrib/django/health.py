@@ -1,4 +1,4 @@
-"""The health endpoints. A middleware answers them, since they must work where views do not.
+"""The health endpoints. A middleware answers them, since they must work where views do not: put it first.
 
 The probes of containers and of Kubernetes ask for an IP address, which ``ALLOWED_HOSTS`` refuses.
 """
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from trinity_celery.health.readiness import failing, readiness_checks
 
-from config.celery import celery_app
+from trinity_celery.contracts.sending import sending_app
+from trinity_celery.health.readiness import failing, readiness_checks
 
 
 def check_database() -> None:
@@ -29,7 +29,7 @@ def live() -> HttpResponse:
 
 def ready() -> HttpResponse:
     """Say whether requests should be sent here, and if not, what is missing."""
-    problems = failing({"database": check_database, **readiness_checks(celery_app)})
+    problems = failing({"database": check_database, **readiness_checks(sending_app())})
     if problems:
         return JsonResponse({"status": "not ready", "problems": problems}, status=503)
     return JsonResponse({"status": "ready"})

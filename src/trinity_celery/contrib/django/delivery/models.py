@@ -1,4 +1,4 @@
-"""The tables of the outbox and of idempotency keys, which the library reads and writes in SQL."""
+"""The tables of the outbox and of idempotency keys, which ``trinity_celery.transactions`` reads and writes in SQL."""
 
 from django.db import models
 

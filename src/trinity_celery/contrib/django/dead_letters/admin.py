@@ -3,7 +3,6 @@
 from itertools import islice
 from typing import Any
 
-from celery import current_app
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,19 +10,20 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
+
+from trinity_celery.contracts.sending import sending_app
+from trinity_celery.contrib.django.dead_letters.models import DeadLetter
+from trinity_celery.contrib.django.dead_letters.pages import CHANGELIST, letter_page, list_page
 from trinity_celery.dead_letters import LetterFilter, Replay, open_replay
 from trinity_celery.dead_letters.replay import UNAVAILABLE, in_one_line
 from trinity_celery.errors import NotReplayableError
-
-from backend.dead_letters.models import DeadLetter
-from backend.dead_letters.pages import CHANGELIST, letter_page, list_page
 
 SHOWN = 100  # letters on the page
 
 
 def office() -> Replay:
     """Return the office, whose tasks this process sends."""
-    return open_replay(current_app._get_current_object())  # type: ignore[attr-defined]
+    return open_replay(sending_app())
 
 
 @admin.register(DeadLetter)

@@ -1,17 +1,24 @@
-"""Django's database as sending and idempotency use it; ``config.celery`` installs it."""
+"""Django's database as sending and idempotency use it."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.db import connection, transaction
+from celery import shared_task
+from django.db import OperationalError, connection, transaction
+
+from trinity_celery.config import Service
+from trinity_celery.contrib import delivery
 from trinity_celery.transactions import Database
 
 
 class DjangoDatabase(Database):
-    """The database that Django calls ``default``."""
+    """The database that Django calls ``default``, with the tables of ``trinity_celery.contrib.django.delivery``."""
 
     placeholder = "%s"
+
+    def __init__(self) -> None:
+        super().__init__("backend")
 
     @property
     def is_postgresql(self) -> bool:
@@ -37,4 +44,16 @@ class DjangoDatabase(Database):
         transaction.on_commit(call)
 
 
-database = DjangoDatabase("backend")
+database = DjangoDatabase()
+
+
+def install_delivery(service: Service) -> None:
+    """Let what this process sends wait for Django's transactions, and make the tasks that look after outbox and keys.
+
+    Call it once, after ``configure``. The tasks are called ``PACKAGE.delivery.tasks.relay_outbox`` and
+    ``PACKAGE.delivery.tasks.purge_keys``: put them into the schedule.
+
+    Args:
+        service: Django's, with whose package the names of its tasks begin.
+    """
+    delivery.install_delivery(shared_task, service, database, OperationalError)

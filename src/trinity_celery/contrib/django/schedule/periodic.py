@@ -6,10 +6,11 @@ whenever anything is imported, before the tables exist.
 
 from typing import Any
 
+from celery import Celery
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
-from trinity_celery.config import BeatSettings, load
 
-from shared.queues import PROJECT
+from trinity_celery.config import runtime_of
+from trinity_celery.contracts.sending import sending_app
 
 
 def register_periodic_task(
@@ -19,6 +20,7 @@ def register_periodic_task(
     every: int,
     period: str = IntervalSchedule.MINUTES,
     enabled: bool | None = None,
+    app: Celery | None = None,
 ) -> PeriodicTask:
     """Add or update the periodic task called ``name``. Doing it twice changes nothing.
 
@@ -28,11 +30,15 @@ def register_periodic_task(
         every: how many of ``period``.
         period: one of ``IntervalSchedule``'s periods.
         enabled: ``None`` keeps what somebody chose in the admin; a new task is enabled.
+        app: whose project routes the task; by default this process's.
 
     Raises:
-        LookupError: no route matches the task, so no worker would ever run it.
+        LookupError: no route matches the task, so no worker would ever run it, or the project has no beat.
     """
-    queue = PROJECT.queue_of_task(task_path)
+    runtime = runtime_of(app or sending_app())
+    if runtime.beat_settings is None:
+        raise LookupError(f"the project {runtime.project.name!r} has no beat")
+    queue = runtime.project.queue_of_task(task_path)
     if queue is None:
         raise LookupError(f"no route matches the task {task_path!r}")
     interval, _ = IntervalSchedule.objects.get_or_create(every=every, period=period)
@@ -40,7 +46,7 @@ def register_periodic_task(
         "task": task_path,
         "interval": interval,
         "crontab": None,
-        "queue": load(BeatSettings).beat_queue(queue),
+        "queue": runtime.beat_settings.beat_queue(queue),
     }
     if enabled is not None:
         values["enabled"] = enabled

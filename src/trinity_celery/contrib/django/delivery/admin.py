@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from backend.delivery.models import IdempotencyKey, OutboxMessage
+from trinity_celery.contrib.django.delivery.models import IdempotencyKey, OutboxMessage
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from pydantic import ValidationError
+
 from trinity_celery.errors import (
     KEY_REUSED,
     BrokerUnavailableError,

@@ -1,0 +1,1 @@
+"""The app with the admin's pages about dead letters."""

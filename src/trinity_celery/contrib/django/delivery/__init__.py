@@ -1,0 +1,1 @@
+"""The app of the outbox and of idempotency keys."""

@@ -1,1 +1,0 @@
-"""The schedule in the database, on the clocks of time zones."""
