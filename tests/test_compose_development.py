@@ -158,9 +158,9 @@ def check_reload(stack: ComposeStack) -> None:
         )
 
     wait_until(answer, 60, "the worker runs the new code")
-    router = stack.project / "app/common.py"
-    router.write_text(router.read_text().replace('return {"status": "live"}', 'return {"status": "changed"}'))
-    wait_until(lambda: "changed" in stack.http("FASTAPI_PORT", "/health/live")[1], 60, "the service runs the new code")
+    main = stack.project / "app/main.py"
+    main.write_text(main.read_text().replace("title=PROJECT.name", 'title="changed"'))
+    wait_until(lambda: "changed" in stack.http("FASTAPI_PORT", "/openapi.json")[1], 60, "the service runs the new code")
 
 
 def test_what_is_in_the_way_is_said_in_one_line(start: Callable[..., ComposeStack]) -> None:

@@ -2,7 +2,7 @@
 
 import pkgutil
 
-from trinity_celery.transactions import install
+from trinity_celery.contrib.fastapi.database import install_delivery
 from trinity_celery.worker import ProjectApp
 
 import app
@@ -12,5 +12,5 @@ from shared.queues import PROJECT
 
 celery_app = ProjectApp(PROJECT.name, task_cls="trinity_celery.worker.task:BaseTask")
 configure_celery_app(celery_app, "fastapi")
-install(database)
+install_delivery(celery_app, PROJECT.find_service("fastapi"), database)
 celery_app.autodiscover_tasks([f"app.{module.name}" for module in pkgutil.iter_modules(app.__path__) if module.ispkg])

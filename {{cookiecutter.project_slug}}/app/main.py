@@ -4,19 +4,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from trinity_celery.brokers import find_broker
+from trinity_celery.contrib.fastapi.errors import add_error_handlers
+from trinity_celery.contrib.fastapi.lifespan import broker_connections
+from trinity_celery.contrib.fastapi.router import service_router
 
-from app import common, errors
+from app import common
 from app.atom import router as atom
 from app.celery_app import celery_app
+from app.database import database
 from shared.queues import PROJECT
 
 
 @asynccontextmanager
 async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-    """Close the connections to the broker when the service ends; the first task that is sent opens them."""
-    yield
-    await find_broker(celery_app.conf.broker_url).close_async()
+    """Do what has to be done before the first request, and after the last one."""
+    async with broker_connections(celery_app):
+        yield
 
 
 def create_app() -> FastAPI:
@@ -26,9 +29,10 @@ def create_app() -> FastAPI:
     application.state.celery_app = celery_app
     # Now, and not with the first task that is sent: a task that cannot run ends the process.
     celery_app.finalize()
+    application.include_router(service_router(celery_app, {"database": database.check}))
     application.include_router(common.router)
     application.include_router(atom.router)
-    errors.install(application)
+    add_error_handlers(application)
     return application
 
 

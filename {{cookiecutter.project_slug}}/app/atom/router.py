@@ -1,12 +1,12 @@
 """HTTP endpoints of the worked example."""
 
 from fastapi import APIRouter, Request, Response
+from trinity_celery.contrib.fastapi.idempotency import RequestKey
+from trinity_celery.contrib.fastapi.responses import Accepted, accepted
 
 from app.atom import services
 from app.atom.schemas import Statistics
 from app.atom.store import get_store
-from app.idempotency import RequestKey
-from app.schemas import Accepted, accepted
 from shared import contracts
 
 router = APIRouter(prefix="/atom")

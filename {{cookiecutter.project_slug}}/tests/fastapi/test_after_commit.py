@@ -8,7 +8,7 @@ from celery import Celery
 from celery.result import AsyncResult
 from fastapi.testclient import TestClient
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import FromClause, func, select
 from trinity_celery.contracts import Contract
 from trinity_celery.errors import BrokerUnavailableError, KeyReusedError
 from trinity_celery.messages import Message, read_status
@@ -17,8 +17,7 @@ from trinity_celery.transactions.outbox import relay, write_down
 from app.atom import services, tasks
 from app.atom.models import ScoredText
 from app.atom.store import Store
-from app.database import Base, database, transaction
-from app.delivery.models import IdempotencyKey, OutboxMessage
+from app.database import Base, database, idempotency_keys, outbox, transaction
 from app.main import app
 from devtools.stack import Stack
 from shared.contracts import PINGS, Ping, ScoreText
@@ -49,7 +48,7 @@ def result(app: Celery, task_id: str) -> object:
     return AsyncResult(task_id, app=app).get(timeout=30)
 
 
-def rows(model: type[Base]) -> int:
+def rows(model: type[Base] | FromClause) -> int:
     with transaction() as session:
         return session.scalar(select(func.count()).select_from(model)) or 0
 
@@ -82,11 +81,11 @@ def test_savepoint_that_is_rolled_back_takes_its_tasks_and_rows_along(worker: Ce
 def test_outbox_is_part_of_the_transaction(sender: Celery) -> None:
     with pytest.raises(ZeroDivisionError), transaction():
         services.request_score(ScoreText(text="a"))
-        assert rows(OutboxMessage) == 1
+        assert rows(outbox) == 1
         raise ZeroDivisionError
-    assert (rows(OutboxMessage), rows(ScoredText)) == (0, 0)
+    assert (rows(outbox), rows(ScoredText)) == (0, 0)
     task_id = services.request_score(ScoreText(text="a"))
-    assert (rows(OutboxMessage), rows(ScoredText)) == (0, 1)
+    assert (rows(outbox), rows(ScoredText)) == (0, 1)
     status = read_status(task_id)
     assert status is not None
     assert status.state == "queued"
@@ -94,7 +93,7 @@ def test_outbox_is_part_of_the_transaction(sender: Celery) -> None:
 
 def test_outbox_keeps_what_cannot_be_sent(no_broker: None) -> None:
     assert TestClient(app).post("/atom/scores", json={"text": "a b"}).status_code == 202
-    assert rows(OutboxMessage) == 1
+    assert rows(outbox) == 1
 
 
 def test_without_an_outbox_the_commit_says_what_could_not_be_sent(no_broker: None) -> None:
@@ -110,11 +109,11 @@ def test_requests_at_the_same_time_with_one_key_are_one(no_broker: None) -> None
 
     with ThreadPoolExecutor(20) as pool:
         answers = set(pool.map(request, ["a b"] * 20))
-    assert (len(answers), rows(ScoredText), rows(OutboxMessage)) == (1, 1, 1)
+    assert (len(answers), rows(ScoredText), rows(outbox)) == (1, 1, 1)
     with pytest.raises(KeyReusedError):
         request("a b c")
     assert not {request("a b c", "order-8"), request("a b", None)} & answers
-    assert (rows(ScoredText), rows(OutboxMessage)) == (3, 3)
+    assert (rows(ScoredText), rows(outbox)) == (3, 3)
 
 
 def test_sent_twice_with_one_key_it_has_one_result(worker: Celery) -> None:
@@ -159,7 +158,7 @@ def test_relays_at_the_same_time_share_the_messages() -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sum(pool.map(run, range(AT_ONCE))) == 20
     assert sorted(sent) == list(range(20))
-    assert rows(OutboxMessage) == 0
+    assert rows(outbox) == 0
 
 
 def test_failed_effect_leaves_no_key(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
@@ -167,7 +166,7 @@ def test_failed_effect_leaves_no_key(monkeypatch: pytest.MonkeyPatch, store: Sto
         context.setattr(services, "count_scored", lambda _: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             tasks.score_text.apply(args=["a"], task_id="1", throw=True)
-    assert (rows(IdempotencyKey), rows(ScoredText)) == (0, 0)
+    assert (rows(idempotency_keys), rows(ScoredText)) == (0, 0)
     tasks.score_text.apply(args=["a"], task_id="1", throw=True)
     assert rows(ScoredText) == 1
     assert database.purge_keys() == 0

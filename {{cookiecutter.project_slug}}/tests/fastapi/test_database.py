@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect
+from trinity_celery.contrib.fastapi.database_settings import connect_options, database_url
 
-from app.database import Base, connect_options, database, database_url, engine, transaction
+from app.database import Base, database, engine, transaction
 from devtools.stack import ROOT
 
 
@@ -28,7 +29,7 @@ def python(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_url_chooses_the_driver(url: str, name: str) -> None:
-    assert database_url(url).render_as_string(hide_password=False) == name
+    assert database_url(url, folder=ROOT).render_as_string(hide_password=False) == name
 
 
 @pytest.mark.parametrize("url", ["mysterydb://x", "mysql://h/x", "postgres:x", "nonsense"])
@@ -78,8 +79,8 @@ def test_command_ends_in_one_line_when_the_file_cannot_be_opened(tmp_path: Path)
 def test_connecting_is_bounded_and_nothing_is_prepared() -> None:
     """A statement that was prepared on one connection of a pooler is unknown on the next."""
     url = "postgres://db.example/shop"
-    assert connect_options(database_url(url)) == {"connect_timeout": 5, "prepare_threshold": None}
-    assert connect_options(database_url(f"{url}?connect_timeout=30")) == {"prepare_threshold": None}
+    assert connect_options(database_url(url, folder=ROOT)) == {"connect_timeout": 5, "prepare_threshold": None}
+    assert connect_options(database_url(f"{url}?connect_timeout=30", folder=ROOT)) == {"prepare_threshold": None}
 
 
 def test_every_table_of_this_service_says_so() -> None:

@@ -1,4 +1,4 @@
-"""What endpoints of several packages answer."""
+"""What endpoints answer that have sent a task."""
 
 from fastapi import Request, Response
 from pydantic import BaseModel
@@ -12,7 +12,10 @@ class Accepted(BaseModel):
 
 
 def accepted(request: Request, response: Response, task_id: str) -> Accepted:
-    """Return the body of a 202, and set the header that belongs to it."""
+    """Return the body of a 202, and set the header that belongs to it.
+
+    The application includes ``trinity_celery.contrib.fastapi.router``, which has the endpoint of the status.
+    """
     location = request.app.url_path_for("task_status", task_id=task_id)
     response.headers["Location"] = location
     return Accepted(task_id=task_id, status_url=location)

@@ -4,6 +4,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+
 from trinity_celery.errors import (
     KEY_REUSED,
     BrokerUnavailableError,
@@ -41,14 +42,14 @@ def _key_reused(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": f"Idempotency-Key: {KEY_REUSED}"}, status_code=422)
 
 
-def install(app: FastAPI) -> None:
+def add_error_handlers(application: FastAPI) -> None:
     """Answer 503 wherever the broker does not answer in time or a queue is full, 413 where a message is too large.
 
     A bad body is answered by 422. An ``Idempotency-Key`` is answered by 400 if it is none, by 422 if it was used for
     another payload.
     """
-    app.add_exception_handler(RequestValidationError, _invalid_body)
-    app.add_exception_handler(InvalidKeyError, _invalid_key)
-    app.add_exception_handler(KeyReusedError, _key_reused)
-    app.add_exception_handler(MessageTooLargeError, _too_large)
-    app.add_exception_handler(BrokerUnavailableError, _not_sent)
+    application.add_exception_handler(RequestValidationError, _invalid_body)
+    application.add_exception_handler(InvalidKeyError, _invalid_key)
+    application.add_exception_handler(KeyReusedError, _key_reused)
+    application.add_exception_handler(MessageTooLargeError, _too_large)
+    application.add_exception_handler(BrokerUnavailableError, _not_sent)
