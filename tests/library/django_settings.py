@@ -32,7 +32,7 @@ TEMPLATES = [
         },
     }
 ]
-ROOT_URLCONF = "trinity_celery.contrib.django.urls"
+ROOT_URLCONF = "tests.library.django_urls"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("DATABASE_FILE", ":memory:")}}
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # not that of the tables which the library brings
 SECRET_KEY = "only-for-tests"

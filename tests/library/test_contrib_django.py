@@ -43,6 +43,23 @@ install_delivery(service)
 print(*sorted(name for name in app.tasks if name.startswith("shop")))
 print(app.tasks["shop.delivery.tasks.relay_outbox"](), app.tasks["shop.delivery.tasks.purge_keys"]())
 """
+PAGES = """
+from types import SimpleNamespace
+from django.contrib.auth.models import User
+from django.test import Client
+from trinity_celery.contrib.django.dead_letters import admin
+from trinity_celery.dead_letters.store import dead_letter
+
+def letter(**fields):
+    return dead_letter("failed", "no <b>luck</b>", keywords={"password": "sesame"}, **fields)
+
+kept = [letter(task="shop.order", queue="a&b", arguments=[]), letter()]
+admin.office = lambda: SimpleNamespace(collect=list, find=lambda _: iter(kept), read=lambda _: kept[0])
+client = Client(SERVER_NAME="localhost")
+client.force_login(User.objects.create_superuser("root"))
+for path in ("", f"{kept[0].id}/"):
+    print(client.get(f"/admin/dead_letters/deadletter/{path}").content.decode())
+"""
 
 
 def manage(*arguments: str, database: Path) -> tuple[int, str]:
@@ -80,3 +97,17 @@ def test_tasks_have_the_names_and_so_the_routes_of_their_service(database: Path)
     code, said = manage("shell", "--no-imports", "--command", TASKS, database=database)
     assert code == 0, said
     assert said.split() == ["shop.delivery.tasks.purge_keys", "shop.delivery.tasks.relay_outbox", "0", "0"]
+
+
+def test_pages_about_dead_letters_show_what_may_be_shown(database: Path) -> None:
+    assert manage("migrate", "--verbosity=0", database=database) == (0, "")
+    code, said = manage("shell", "--no-imports", "--command", PAGES, database=database)
+    assert code == 0, said
+    listed, _, shown = said.partition("</html>")
+    assert "2 in all." in listed
+    assert listed.count("no &lt;b&gt;luck&lt;/b&gt;") == 2
+    assert '<td><a href="?queue=a%26b" title="Only these">a&amp;b</a>' in listed
+    assert listed.count("<td>?") == 2, "the second letter names neither a task nor a queue"
+    assert "Send again" in shown
+    assert "[redacted]" in shown
+    assert "sesame" not in said

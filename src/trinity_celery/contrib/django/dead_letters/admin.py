@@ -1,5 +1,8 @@
 """Dead letters in the admin: look at them, send them again, drop them."""
 
+import json
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -9,21 +12,28 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
 
+from trinity_celery.config import redact_text
 from trinity_celery.contracts.sending import sending_app
 from trinity_celery.contrib.django.dead_letters.models import DeadLetter
-from trinity_celery.contrib.django.dead_letters.pages import CHANGELIST, letter_page, list_page
 from trinity_celery.dead_letters import LetterFilter, Replay, open_replay
 from trinity_celery.dead_letters.replay import UNAVAILABLE, in_one_line
 from trinity_celery.errors import NotReplayableError
 
 SHOWN = 100  # letters on the page
+FRAME = "admin/base_site.html"
 
 
 def office() -> Replay:
     """Return the office, whose tasks this process sends."""
     return open_replay(sending_app())
+
+
+def _facts(shown: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in shown.items():
+        if value not in (None, ""):
+            is_text = isinstance(value, str | datetime)
+            yield name.replace("_", " "), str(value) if is_text else json.dumps(value, default=str, indent=2)
 
 
 @admin.register(DeadLetter)
@@ -47,7 +57,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return self._list(request)
         except UNAVAILABLE as error:
             messages.error(request, f"Redis or the broker is away: {in_one_line(error)}")
-            return self._page(request, "Dead letters", SafeString(""), status=503)
+            return self._page(request, FRAME, 503, title="Dead letters")
 
     def letter_view(self, request: HttpRequest, identifier: str) -> HttpResponse:
         """Show one letter."""
@@ -58,16 +68,29 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             raise Http404(str(error)) from None
         except UNAVAILABLE as error:
             messages.error(request, f"Redis is away: {in_one_line(error)}")
-            return self._page(request, "Dead letter", SafeString(""), status=503)
-        return self._page(request, f"Dead letter {letter.id}", letter_page(request, letter, self._actions(request)))
+            return self._page(request, FRAME, 503, title="Dead letter")
+        shown = letter.redacted()
+        return self._page(
+            request,
+            "admin/dead_letters/letter.html",
+            title=f"Dead letter {letter.id}",
+            letter=letter,
+            traceback=shown.pop("traceback"),
+            facts=_facts(shown),
+            actions=self._actions(request, replay=letter.is_replayable),
+        )
 
     def _check(self, request: HttpRequest, allowed: bool) -> None:
         if not allowed:
             raise PermissionDenied
 
-    def _actions(self, request: HttpRequest) -> list[str]:
-        allowed = {"replay": self.has_change_permission(request), "drop": self.has_delete_permission(request)}
-        return [action for action, may in allowed.items() if may]
+    def _actions(self, request: HttpRequest, *, replay: bool = True) -> dict[str, str]:
+        actions = {}
+        if replay and self.has_change_permission(request):
+            actions["replay"] = "Send again"
+        if self.has_delete_permission(request):
+            actions["drop"] = "Drop"
+        return actions
 
     def _list(self, request: HttpRequest) -> HttpResponse:
         opened = office()
@@ -77,9 +100,14 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             messages.warning(request, f"The broker is away, and may hold more of them: {in_one_line(error)}")
         query = {name: request.GET.get(name) for name in ("task", "queue", "reason")}
         found = list(islice(opened.find(LetterFilter(**query)), SHOWN + 1))
-        note = f"The newest {SHOWN}." if len(found) > SHOWN else f"{len(found)} in all."
-        content = list_page(request, found[:SHOWN], self._actions(request), note)
-        return self._page(request, "Dead letters", content)
+        return self._page(
+            request,
+            "admin/dead_letters/list.html",
+            title="Dead letters",
+            note=f"The newest {SHOWN}." if len(found) > SHOWN else f"{len(found)} in all.",
+            letters=[(letter, redact_text(letter.error)[:200]) for letter in found[:SHOWN]],
+            actions=self._actions(request),
+        )
 
     def _act(self, request: HttpRequest) -> HttpResponse:
         action = request.POST.get("action", "")
@@ -95,8 +123,8 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             except (LookupError, NotReplayableError) as error:
                 messages.error(request, str(error.args[0]))
         messages.info(request, f"{'Dropped' if action == 'drop' else 'Sent'} {done}.")
-        return redirect(CHANGELIST)
+        return redirect(f"{self.admin_site.name}:dead_letters_deadletter_changelist")
 
-    def _page(self, request: HttpRequest, title: str, content: SafeString, status: int = 200) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "title": title, "content": content}
-        return TemplateResponse(request, "admin/base_site.html", context, status=status)
+    def _page(self, request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
+        request.current_app = self.admin_site.name  # as in the admin's own views
+        return TemplateResponse(request, template, {**self.admin_site.each_context(request), **context}, status=status)
