@@ -1,5 +1,6 @@
 """The generated pages of the site are up to date, and hold everything that they are about."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from pydantic_settings import BaseSettings
 
 from scripts.reference import environment, files
 from scripts.reference.__main__ import out_of_date, refuse_old
+from scripts.reference.api import as_markdown
+from scripts.reference.library import packages
 from scripts.reference.markdown import WRITTEN, table
 from scripts.reference.pages import pages
 from scripts.reference.projects import render_all
@@ -141,6 +144,28 @@ def test_every_guide_is_there_with_a_note(texts: dict[str, str], bake: Bake) -> 
     assert guides <= set(texts)
     for name in guides:
         assert "\n> This page comes with a project that is rendered with the default answers, " in texts[name]
+
+
+def test_every_public_name_of_the_library_has_a_heading(texts: dict[str, str]) -> None:
+    shown = {module.path: importlib.import_module(module.path) for module in packages()}
+    names = {f"{path}.{name}" for path, module in shown.items() for name in getattr(module, "__all__", ())}
+    assert {"trinity_celery.contracts.Contract", "trinity_celery.worker.configure"} <= names
+    anchors = re.findall(r"^### `\w+` \{ #([\w.]+) \}$", texts["reference/api.md"], re.MULTILINE)
+    assert names <= set(anchors)
+    assert "trinity_celery.errors.TrinityError" in anchors
+
+
+def test_a_public_name_shows_its_signature_arguments_and_errors(texts: dict[str, str]) -> None:
+    page = texts["reference/api.md"]
+    method = page.partition("#### `send` { #trinity_celery.contracts.Contract.send }")[2].partition("\n#### ")[0]
+    assert "\n    countdown: float | None = None,\n" in method
+    assert "| `countdown` | Seconds before the task may start. |" in method
+    assert "| [`QueueFullError`](#trinity_celery.errors.QueueFullError) | Too many tasks wait in the queue" in method
+
+
+def test_docstring_becomes_markdown() -> None:
+    text = "See ``a_name``, https://example.org/a_b.\n\n::\n\n    a tree"
+    assert as_markdown(text) == "See `a_name`, <https://example.org/a_b>.\n\n    a tree"
 
 
 def test_a_cell_may_hold_a_bar() -> None:

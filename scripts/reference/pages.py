@@ -1,5 +1,6 @@
 """All generated pages."""
 
+from scripts.reference.api import api
 from scripts.reference.celery_settings import celery_settings
 from scripts.reference.contracts import contracts
 from scripts.reference.environment import environment
@@ -14,6 +15,7 @@ from scripts.reference.targets import make_targets
 def pages(projects: Projects) -> dict[str, str]:
     """Return the text of each page by its path in ``docs/``."""
     return {
+        "reference/api.md": api(),
         "reference/questions.md": questions(),
         "reference/environment.md": environment(projects),
         "reference/make-targets.md": make_targets(projects),
