@@ -92,7 +92,7 @@ def is_in_library(name: str) -> bool:
         return True
     package, module = path.parent / "__init__.py", path.parent.with_suffix(".py")
     if package.is_file():
-        return f'    "{path.name}",\n' in package.read_text()
+        return bool(re.search(rf'"{path.name}"[,\]]', package.read_text()))
     return module.is_file() and bool(re.search(rf"^(?:class |def |){path.name}\b", module.read_text(), re.MULTILINE))
 
 

@@ -124,12 +124,9 @@ def _parsed(documented: griffe.Object) -> Docstring:
         if kind == "text":
             texts.append(str(section.value))
         elif kind in ("parameters", "attributes"):
-            # Several that belong together may stand on one line.
-            named[kind] |= {name: each.description for each in section.value for name in each.name.split(", ")}
+            named[kind] |= {each.name.lstrip("*"): each.description for each in section.value}
         elif kind == "raises":
-            named[kind] |= {
-                name: each.description for each in section.value for name in str(each.annotation).split(", ")
-            }
+            named[kind] |= {str(each.annotation): each.description for each in section.value}
         elif kind in ("returns", "yields"):
             returned = " ".join(each.description for each in section.value)
     return Docstring("\n\n".join(texts), named["parameters"], named["attributes"], named["raises"], returned)

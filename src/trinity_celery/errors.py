@@ -18,7 +18,7 @@
 
 
 class TrinityError(Exception):
-    """Any of them."""
+    """The base class of every error of this library."""
 
 
 class BrokerUnavailableError(TrinityError, RuntimeError):
@@ -30,7 +30,16 @@ class QueueFullError(BrokerUnavailableError):
 
 
 class PartlySentError(BrokerUnavailableError):
-    """Some of many tasks were sent, and the rest was not; ``task_ids`` are those of the tasks that were sent."""
+    """Some of many tasks were sent, and the rest was not.
+
+    Attributes:
+        task_ids: of the tasks that were sent.
+
+    Args:
+        problem: why the rest was not sent.
+        task_ids: of the tasks that were sent.
+        total: how many were to be sent.
+    """
 
     def __init__(self, problem: BrokerUnavailableError, task_ids: list[str], total: int) -> None:
         super().__init__(f"{len(task_ids)} of {total} tasks were sent: {problem}")
@@ -61,7 +70,14 @@ KEY_REUSED = "was used before, with another payload: repeat that one, or use a n
 
 
 class KeyReusedError(TrinityError, ValueError):
-    """The key was used before, for something else; the HTTP answer to this is 422."""
+    """The key was used before, for something else; the HTTP answer to this is 422.
+
+    Attributes:
+        key: the key.
+
+    Args:
+        key: the key.
+    """
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -72,7 +88,16 @@ class KeyReusedError(TrinityError, ValueError):
 
 
 class KeyHeldError(TrinityError, RuntimeError):
-    """Somebody else is at work under this key, or died at it; try again in ``seconds``, when the claim has run out."""
+    """Somebody else is at work under this key, or died at it: try again when the claim has run out.
+
+    Attributes:
+        key: the key.
+        seconds: until then.
+
+    Args:
+        key: the key.
+        seconds: until the claim runs out.
+    """
 
     def __init__(self, key: str, seconds: float) -> None:
         super().__init__(key, seconds)

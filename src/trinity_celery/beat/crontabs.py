@@ -25,7 +25,13 @@ class ZonedCrontab(crontab):
     clock shows one of its minutes, and so goes on through both changes.
 
     Attributes:
-        timezone: a name of the IANA database; ``None`` stands for the zone of the Celery app, ``CELERY_TIMEZONE``.
+        minute: the minutes that the field stands for.
+        hour: the hours.
+        day_of_week: the days of the week; Sunday is 0.
+        day_of_month: the days of the month.
+        month_of_year: the months.
+        tz: the time zone.
+        timezone: its name in the IANA database; ``None`` stands for the zone of the Celery app, ``CELERY_TIMEZONE``.
     """
 
     minute: set[int]
@@ -45,7 +51,18 @@ class ZonedCrontab(crontab):
         timezone: str | None = None,
         **options: Any,
     ) -> None:
-        """Take the arguments of Celery's ``crontab`` and a ``timezone``.
+        """Take the arguments of Celery's ``crontab`` and a time zone.
+
+        https://docs.celeryq.dev/en/stable/reference/celery.schedules.html#celery.schedules.crontab
+
+        Args:
+            minute: a number, numbers, or a text such as ``*/15``.
+            hour: the same.
+            day_of_week: the same; names of days may be used, too.
+            day_of_month: the same.
+            month_of_year: the same; names of months may be used, too.
+            timezone: a name of the IANA database, such as ``Europe/Berlin``.
+            options: other arguments of Celery's ``crontab``.
 
         Raises:
             ValueError: there is no such time zone, or a field does not fit.
@@ -70,7 +87,11 @@ class ZonedCrontab(crontab):
     __hash__ = None  # type: ignore[assignment]  # as in Celery's own
 
     def next_after(self, moment: datetime) -> datetime:
-        """Return the first moment later than ``moment`` at which this crontab is due, both in UTC."""
+        """Return the first moment later than ``moment`` at which this crontab is due, in UTC.
+
+        Args:
+            moment: in UTC.
+        """
         if self.hour == EVERY_HOUR:
             return self._next_of_every_hour(moment)
         shown = moment.astimezone(self.tz).replace(tzinfo=None)
@@ -81,7 +102,13 @@ class ZonedCrontab(crontab):
                 return due
 
     def remaining_delta(self, last_run_at: datetime, tz: Any = None, ffwd: Any = None) -> tuple[Any, ...]:
-        """Return the last run, the time from there until the next one, and now: what Celery calculates with."""
+        """Return the last run, the time from there until the next one, and now: what Celery calculates with.
+
+        Args:
+            last_run_at: when it ran for the last time.
+            tz: not used; Celery's own has it.
+            ffwd: not used; Celery's own has it.
+        """
         last = self.maybe_make_aware(last_run_at).astimezone(UTC)
         return last, self.next_after(last) - last, self.maybe_make_aware(self.now()).astimezone(UTC)
 

@@ -24,6 +24,9 @@ class Entry:
         schedule: seconds between two runs, or a crontab.
         expires: seconds after which a run that no worker took is dropped, so that a backlog does not pile up.
         timezone: whose clock the crontab follows, as the IANA database calls it; by default ``CELERY_TIMEZONE``.
+
+    Raises:
+        SystemExit: the time zone does not exist, or means nothing for this schedule.
     """
 
     name: str
@@ -33,11 +36,7 @@ class Entry:
     timezone: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a clock that does not exist, or that means nothing.
-
-        Raises:
-            SystemExit: the entry has one.
-        """
+        """Refuse a clock that does not exist, or that means nothing."""
         if problem := self._find_problem():
             raise SystemExit(f"error: schedule entry {self.name!r}: {problem}")
 

@@ -17,7 +17,10 @@ BROKERS = {
 
 @cache
 def find_broker(url: str) -> Broker:
-    """Return what is to be known about the broker at ``url``.
+    """Return what is to be known about a broker. Its client is imported when it is asked for.
+
+    Args:
+        url: of the broker, as in ``CELERY_BROKER_URL``; only its scheme counts.
 
     Raises:
         LookupError: it is of no kind that can be used; the message says which can.

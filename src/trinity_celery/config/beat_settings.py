@@ -42,7 +42,11 @@ class BeatSettings(BaseSettings):
         return find_zone(name).key
 
     def find_problem(self, project: Project) -> str | None:
-        """Return in one line what does not fit ``project``, or ``None``."""
+        """Return in one line what does not fit ``project``, or ``None``.
+
+        Args:
+            project: whose beat this is.
+        """
         name = self.celery_beat_queue
         if "{queue}" in name or len({queue.worker_app for queue in project.queues}) == 1:
             return None
@@ -52,7 +56,11 @@ class BeatSettings(BaseSettings):
         )
 
     def beat_queue(self, queue: str) -> str:
-        """Return where the schedule's entries for the tasks of ``queue`` go; that queue's worker listens there too."""
+        """Return where the schedule's entries for the tasks of a queue go; that queue's worker listens there, too.
+
+        Args:
+            queue: the name of the queue to which routes send these tasks.
+        """
         return self.celery_beat_queue.replace("{queue}", queue)
 
 

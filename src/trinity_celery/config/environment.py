@@ -17,7 +17,7 @@ MODEL_CONFIG = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=
 
 
 class DeploymentSettings(BaseSettings):
-    """Where this process runs; outside development, guards that a laptop does without are on."""
+    """Where this process runs, by ``ENVIRONMENT``. Outside development, guards are on that a laptop does without."""
 
     model_config = MODEL_CONFIG
 
@@ -31,6 +31,12 @@ class DeploymentSettings(BaseSettings):
 
 def load(settings: type[Settings]) -> Settings:
     """Read ``settings`` from the environment.
+
+    Args:
+        settings: a class of ``pydantic_settings``, each field of which is the variable of the same name, upper-cased.
+
+    Returns:
+        an instance with the values found, or with their defaults.
 
     Raises:
         SystemExit: a value is wrong or still a placeholder; one line for each names the variable. The value itself

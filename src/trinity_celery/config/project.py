@@ -27,7 +27,12 @@ class Service:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue and the Celery app of the worker that consumes it."""
+    """A queue and the Celery app of the worker that consumes it.
+
+    Attributes:
+        name: what the broker calls it.
+        worker_app: module of that app, for ``celery -A``.
+    """
 
     name: str
     worker_app: str
@@ -64,7 +69,10 @@ class Project:
         return [queue.name for queue in self.queues]
 
     def find_queue(self, name: str) -> Queue:
-        """Return the queue called ``name``.
+        """Return the queue with this name.
+
+        Args:
+            name: as in ``queues``.
 
         Raises:
             LookupError: there is none; the message lists those that exist.
@@ -75,7 +83,14 @@ class Project:
         raise LookupError(f"{name!r} is not a queue of this project: use one of {', '.join(self.queue_names())}")
 
     def find_service(self, name: str) -> Service:
-        """Return the service called ``name``; raise ``LookupError`` if there is none."""
+        """Return the service with this name.
+
+        Args:
+            name: as in ``services``.
+
+        Raises:
+            LookupError: there is none.
+        """
         for service in self.services:
             if service.name == name:
                 return service
@@ -98,7 +113,11 @@ class Project:
         return routes
 
     def queue_of_task(self, task_name: str) -> str | None:
-        """Return the queue to which ``task_routes`` sends a task, or ``None`` if no pattern matches its name."""
+        """Return the queue to which ``task_routes`` sends a task, or ``None`` if no pattern matches its name.
+
+        Args:
+            task_name: the task's registered name.
+        """
         for pattern, route in self.task_routes().items():
             if fnmatchcase(task_name, pattern):
                 return route["queue"]

@@ -79,7 +79,9 @@ def is_secret(name: object) -> bool:
 def redact(value: Any) -> Any:
     """Return a copy of ``value`` in which everything secret is ``[redacted]``; ``value`` itself is left alone.
 
-    Looks into mappings, lists, tuples, sets and pydantic models, and cuts out of any text what ``redact_text`` finds.
+    Args:
+        value: mappings, lists, tuples, sets and pydantic models are looked through, and out of any text is cut what
+            ``redact_text`` finds; everything else is returned as it is.
     """
     match value:
         case SecretStr() | SecretBytes():
@@ -97,9 +99,12 @@ def redact(value: Any) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """Return ``text`` without the passwords of URLs, and without the values of secret names (``name=value``).
+    """Return a text without the passwords of URLs, and without the values of secret names (``name=value``).
 
     A guess, since a text has no structure: where the end of a value is not clear, too much is hidden.
+
+    Args:
+        text: a line of a log, say.
     """
     text = URL_PASSWORD.sub(rf"\1{REDACTED}", text)
     parts = []

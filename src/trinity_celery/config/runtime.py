@@ -35,7 +35,11 @@ class Runtime:
     schedule_module: str = ""
 
     def consumed_queues(self, queue: str) -> list[str]:
-        """Return what the worker of ``queue`` listens to: that queue, and the one of its periodic tasks."""
+        """Return what the worker of a queue listens to: that queue, and the one of its periodic tasks.
+
+        Args:
+            queue: the name of the queue.
+        """
         return [queue, self.beat_settings.beat_queue(queue)] if self.beat_settings else [queue]
 
     def all_queues(self) -> list[str]:
@@ -81,10 +85,13 @@ def attach(app: Celery, runtime: Runtime) -> None:
 
 
 def runtime_of(app: Celery) -> Runtime:
-    """Return what ``app`` was configured with.
+    """Return what an app was configured with.
+
+    Args:
+        app: the Celery app, after ``trinity_celery.worker.configure``.
 
     Raises:
-        RuntimeError: it was not.
+        RuntimeError: it was not configured.
     """
     runtime = _runtimes.get(app)
     if runtime is None:

@@ -161,7 +161,11 @@ class CelerySettings(DeploymentSettings):
         return str(self.tls_ca_file) if self.tls_ca_file else None
 
     def find_problem(self, project: Project) -> str | None:
-        """Return in one line what does not fit ``project``, or ``None``."""
+        """Return in one line what does not fit ``project``, or ``None``.
+
+        Args:
+            project: whose settings these are.
+        """
         try:
             if self.celery_task_default_queue:
                 project.find_queue(self.celery_task_default_queue)
@@ -170,7 +174,11 @@ class CelerySettings(DeploymentSettings):
         return None
 
     def default_queue(self, service: Service) -> str:
-        """Return where a task goes that no route names."""
+        """Return where a task goes that no route names: ``CELERY_TASK_DEFAULT_QUEUE``, else the service's own default.
+
+        Args:
+            service: which sends the task.
+        """
         return self.celery_task_default_queue or service.default_queue
 
 

@@ -55,10 +55,18 @@ os.register_at_fork(after_in_child=_forget_pool)
 
 
 def within_deadline(call: Callable[[], Result], seconds: float = DEADLINE) -> Result:
-    """Run ``call`` in a thread and return what it returns.
+    """Run ``call`` in a thread, and wait for it no longer than the deadline. The thread is not stopped.
+
+    Args:
+        call: what may take too long.
+        seconds: how long to wait.
+
+    Returns:
+        what ``call`` returned.
 
     Raises:
-        BrokerUnavailableError: it raised, or took longer than ``seconds``.
+        BrokerUnavailableError: it took longer, or raised what clients raise whose server is away.
+        Exception: whatever else ``call`` raises.
     """
     future = sender_pool().submit(call)
     try:
@@ -69,7 +77,11 @@ def within_deadline(call: Callable[[], Result], seconds: float = DEADLINE) -> Re
 
 
 async def within_deadline_async(call: Callable[[], Result]) -> Result:
-    """Do the same as ``within_deadline`` without blocking the event loop."""
+    """Do the same as ``within_deadline`` without blocking the event loop, and wait for 1.5 seconds.
+
+    Args:
+        call: what may take too long.
+    """
     future = sender_pool().submit(call)
     try:
         with unreachable_is_unavailable():

@@ -22,6 +22,7 @@ from trinity_celery.messages.payloads import check_size, register, shown_argumen
 from trinity_celery.transactions.idempotency import HEADER, MAX_KEY_LENGTH
 
 Payload = TypeVar("Payload", bound=BaseModel)
+"""The model whose fields are the arguments of a contract's task."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Contract(Generic[Payload]):
         eta: datetime | None = None,
         idempotency_key: str | None = None,
     ) -> str:
-        """Send the task and return its id.
+        """Send the task.
 
         While a transaction of this process's database is open, the task waits for its commit, and is forgotten if it
         is rolled back.
@@ -72,6 +73,9 @@ class Contract(Generic[Payload]):
             countdown: seconds before the task may start.
             eta: when the task may start, with a time zone.
             idempotency_key: sendings with the same key mean the same; by default what the contract's ``key`` says.
+
+        Returns:
+            the task's id.
 
         Raises:
             BrokerUnavailableError: the broker did not take the task in time; one that was frozen may take it later.
@@ -99,13 +103,23 @@ class Contract(Generic[Payload]):
         return message.task_id
 
     def send_many(self, payloads: Iterable[Payload], *, countdown: float | None = None) -> list[str]:
-        """Send a task for each of ``payloads``, hundreds in one round trip, and return their ids.
+        """Send a task for each of ``payloads``, hundreds in one round trip.
 
         What ``send`` says holds here, too; its deadline is that of each round trip.
+
+        Args:
+            payloads: the arguments, of one task each.
+            countdown: seconds before the tasks may start.
+
+        Returns:
+            the ids of the tasks, in the order of ``payloads``.
 
         Raises:
             PartlySentError: some were sent, the rest was not; it is a ``BrokerUnavailableError``, too. After any other
                 error, none was.
+            BrokerUnavailableError: the broker did not take any of them in time.
+            MessageTooLargeError: a payload is larger than ``CELERY_MESSAGE_SIZE_LIMIT``.
+            ValueError: ``countdown`` lies too far ahead, or a key is too long.
         """
         messages = self._messages(payloads, countdown)
         self._publisher().send(messages, outbox=self.outbox)
@@ -123,6 +137,10 @@ class Contract(Generic[Payload]):
         Celery sends it then, and without what ``send`` does: no commit is waited for, no outbox is used.
         https://docs.celeryq.dev/en/stable/userguide/canvas.html
 
+        Args:
+            payload: the arguments.
+            idempotency_key: sendings with the same key mean the same; by default what the contract's ``key`` says.
+
         Raises:
             MessageTooLargeError: the payload is larger than ``CELERY_MESSAGE_SIZE_LIMIT``.
             ValueError: the key is too long.
@@ -134,6 +152,10 @@ class Contract(Generic[Payload]):
 
         That is the payload's first field, and ``fields`` are the others. Whether all of it fits is checked on the
         worker, when the task is about to start.
+
+        Args:
+            idempotency_key: sendings with the same key mean the same.
+            fields: of the payload, all but the first; those with a default may be left out.
 
         Raises:
             MessageTooLargeError: ``fields`` are larger than ``CELERY_MESSAGE_SIZE_LIMIT``.

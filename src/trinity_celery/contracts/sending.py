@@ -107,15 +107,22 @@ def _empty_outbox(database: Database, app: Celery) -> None:
 
 
 def relay_outbox(database: Database, app: Celery | None = None, *, seconds: float = float("inf")) -> int:
-    """Send what waits in the outbox of ``database``, and return how many messages were sent.
+    """Send what waits in the outbox of ``database``, in the order in which it was written.
+
+    Any number of relays may run at the same time. A message that cannot be sent for a reason of its own, such as a full
+    queue, stays, is logged each time, and holds up no other.
 
     Args:
         database: where the outbox is.
         app: the Celery app through which to send; by default this process's.
         seconds: when to begin no further message.
 
+    Returns:
+        how many messages were sent.
+
     Raises:
         BrokerUnavailableError: the broker did not take a message in time; the rest waits.
+        RuntimeError: no app is given, and none was configured in this process.
     """
     celery_app = app or sending_app()
 

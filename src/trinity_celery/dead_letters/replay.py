@@ -24,33 +24,64 @@ def in_one_line(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Replay:
-    """The letters, and the app that sends them again."""
+    """The letters, and the app that sends them again.
+
+    Attributes:
+        letters: where they are kept.
+        app: which sends.
+    """
 
     letters: DeadLetters
     app: Celery
 
     def collect(self) -> None:
-        """Fetch what the broker has put aside by itself; raise whatever its client raises."""
+        """Fetch what the broker has put aside by itself.
+
+        Raises:
+            Exception: whatever the broker's client raises when it is away.
+        """
         collect_all(self.app, self.letters)
 
     def find(self, wanted: LetterFilter | None = None) -> Iterator[DeadLetter]:
-        """Yield the letters that are wanted, the newest first."""
+        """Yield the letters that are wanted, the newest first.
+
+        Args:
+            wanted: which; by default all.
+
+        Raises:
+            redis.RedisError: Redis cannot be reached.
+        """
         return self.letters.find(wanted)
 
     def read(self, identifier: str) -> DeadLetter:
-        """Return one letter; raise ``LookupError`` if there is none with this id."""
+        """Return one letter.
+
+        Args:
+            identifier: its id.
+
+        Raises:
+            LookupError: there is none with this id.
+            redis.RedisError: Redis cannot be reached.
+        """
         return self.letters.read(identifier)
 
     def replay(self, letter: DeadLetter) -> str:
-        """Send the task again, with the same id and arguments, and return its id.
+        """Send the task again, with the same id and arguments.
 
         It counts as never tried before, and neither waits nor expires. The letter is removed when the broker has the
         task; who is stopped between the two leaves a letter of a task that was sent.
 
+        Args:
+            letter: which ``find`` or ``read`` has returned.
+
+        Returns:
+            the task's id.
+
         Raises:
             NotReplayableError: too little was kept of it, its queue is gone, or somebody else is sending it.
             LookupError: the letter is gone.
-            BrokerUnavailableError, redis.RedisError: a server is away; the letter is still there.
+            BrokerUnavailableError: the broker did not take the task in time; the letter is still there.
+            redis.RedisError: Redis cannot be reached; the letter is still there.
         """
         cannot = f"dead letter {letter.id} cannot be sent again"
         if not letter.is_replayable:
@@ -75,13 +106,21 @@ class Replay:
     def drop(self, identifier: str) -> None:
         """Throw a letter away.
 
+        Args:
+            identifier: its id.
+
         Raises:
             LookupError: there is none with this id.
+            redis.RedisError: Redis cannot be reached.
         """
         if not self.letters.drop(identifier):
             self.letters.read(identifier)
 
 
 def open_replay(app: Celery) -> Replay:
-    """Return the letters of the project of ``app``, which sends them again."""
+    """Return the letters of a project together with the app that sends them again.
+
+    Args:
+        app: a Celery app of the project, after ``trinity_celery.worker.configure``.
+    """
     return Replay(open_dead_letters(app), app)

@@ -38,13 +38,17 @@ class DeadLetter(BaseModel):
 
     Attributes:
         id: the same for the same message, so that keeping it twice makes one letter.
-        reason: one of ``REASONS``.
-        error: the exception in one line, or what is wrong with the message.
+        reason: one of ``trinity_celery.messages.reasons``.
+        error: the exception in one line, or what is wrong with the message; at most 2,000 characters.
+        failed_at: when it failed.
         queue: where it came from, and where ``replay`` sends it.
-        task, task_id: ``None`` if the message names none.
-        arguments, keywords: of the task; ``None`` if they could not be read or are too large to keep.
+        task: its registered name; ``None`` if the message names none.
+        task_id: its id; ``None`` if the message names none.
+        arguments: of the task; ``None`` if they could not be read, or take more than 1,000,000 bytes.
+        keywords: its keyword arguments; ``None`` for the same reasons.
         options: what else ``send_task`` needs to send the same task.
-        raw: the beginning of what could not be kept as arguments.
+        raw: the beginning of what could not be kept as arguments; at most 10,000 characters.
+        traceback: the end of it, at most 20,000 characters; empty if the task was never run.
         retries: how often the task was tried again.
         worker: the node that ran it.
     """
@@ -72,7 +76,10 @@ class DeadLetter(BaseModel):
         return None not in (self.task, self.queue, self.arguments, self.keywords)
 
     def redacted(self) -> dict[str, Any]:
-        """Return what people may see: without passwords, tokens and other values whose names are secret."""
+        """Return what people may see: without passwords, tokens and other values whose names are secret.
+
+        ``trinity_celery.config.redact`` says what is left out.
+        """
         shown = self.model_dump(exclude={"options", "traceback"})
         # Line by line, because of an unfinished value everything up to the end of the text is hidden.
         traceback = "\n".join(redact_text(line) for line in self.traceback.splitlines())
@@ -118,14 +125,24 @@ def dead_letter(
 
 @dataclass(frozen=True)
 class LetterFilter:
-    """Which letters somebody asks for; ``None`` stands for any."""
+    """Which letters somebody asks for; ``None`` stands for any.
+
+    Attributes:
+        task: the registered name of the task.
+        queue: where it came from.
+        reason: one of ``trinity_celery.messages.reasons``.
+    """
 
     task: str | None = None
     queue: str | None = None
     reason: str | None = None
 
     def includes(self, letter: DeadLetter) -> bool:
-        """Return whether ``letter`` is one of them."""
+        """Return whether a letter is one of them.
+
+        Args:
+            letter: any.
+        """
         return all(
             wanted in (None, found)
             for wanted, found in (
@@ -141,10 +158,15 @@ def _script(name: str) -> str:
 
 
 class DeadLetters:
-    """The letters of this project. Each method raises ``redis.RedisError`` if Redis cannot be reached."""
+    """The letters of this project. Each method raises ``redis.RedisError`` if Redis cannot be reached.
+
+    Args:
+        client: of the server that keeps them; it decodes responses.
+        project: the project's name, with which the names of the keys begin.
+        limit: how many letters to keep at most; all of them together also take no more than 100,000,000 bytes.
+    """
 
     def __init__(self, client: Redis, project: str, limit: int) -> None:
-        """Take a client that decodes responses, the project's name, and how many letters to keep at most."""
         self.client = client
         self.limit = limit
         self.name = f"{project}:dead_letters"
@@ -158,7 +180,11 @@ class DeadLetters:
         return int(self.client.zcard(self._times))
 
     def keep(self, letter: DeadLetter) -> None:
-        """Keep a letter; the oldest have to go when there are too many, and are logged."""
+        """Keep a letter; the oldest have to go when there are too many, and are logged.
+
+        Args:
+            letter: replaces one with the same id.
+        """
         text = dumps(letter.model_dump())
         gone = self._keep([letter.id, letter.failed_at.timestamp(), text, self.limit, MOST_BYTES])
         if gone:
@@ -172,6 +198,9 @@ class DeadLetters:
     def read(self, identifier: str) -> DeadLetter:
         """Return one letter.
 
+        Args:
+            identifier: its id.
+
         Raises:
             LookupError: there is none with this id.
         """
@@ -181,7 +210,11 @@ class DeadLetters:
         return _parse(str(text))
 
     def find(self, wanted: LetterFilter | None = None) -> Iterator[DeadLetter]:
-        """Yield the letters that are wanted, the newest first."""
+        """Yield the letters that are wanted, the newest first.
+
+        Args:
+            wanted: which; by default all.
+        """
         wanted = wanted or LetterFilter()
         identifiers: Any = self.client.zrange(self._times, 0, -1, desc=True)
         for start in range(0, len(identifiers), 100):
@@ -189,11 +222,25 @@ class DeadLetters:
             yield from filter(wanted.includes, (_parse(text) for text in texts if text))
 
     def remove(self, letter: DeadLetter) -> bool:
-        """Remove a letter, unless the same message has failed anew since it was read. Return whether it is gone."""
+        """Remove a letter, unless the same message has failed anew since it was read.
+
+        Args:
+            letter: as it was read.
+
+        Returns:
+            whether it is gone.
+        """
         return bool(self._remove([letter.id, dumps(letter.model_dump())]))
 
     def drop(self, identifier: str) -> bool:
-        """Remove the letter with this id. Return whether there was one."""
+        """Remove a letter, whatever it says by now.
+
+        Args:
+            identifier: its id.
+
+        Returns:
+            whether there was one.
+        """
         return bool(self._remove([identifier]))
 
 
@@ -202,7 +249,11 @@ def _parse(text: str) -> DeadLetter:
 
 
 def open_dead_letters(app: Celery) -> DeadLetters:
-    """Return the letters of the project of ``app``, which lie in the server at ``REDIS_URL``."""
+    """Return the letters of a project, which lie in the server at ``REDIS_URL``.
+
+    Args:
+        app: a Celery app of the project, after ``trinity_celery.worker.configure``.
+    """
     runtime = runtime_of(app)
     client = redis_client(runtime.settings, retry=ONE_MORE_ATTEMPT)
     return DeadLetters(client, runtime.project.name, runtime.settings.dead_letters_limit)

@@ -37,5 +37,9 @@ class Message:
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Return what ``encode`` has made JSON of."""
+        """Return what ``encode`` has made JSON of.
+
+        Args:
+            text: the JSON.
+        """
         return cls(**json.loads(text))

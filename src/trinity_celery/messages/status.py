@@ -25,14 +25,30 @@ STATES: dict[str, State] = {
 
 
 class Progress(BaseModel):
-    """How far a task has come: ``done`` of ``total`` steps. A task reports it with ``report_progress``."""
+    """How far a task has come. A task reports it with ``report_progress``.
+
+    Attributes:
+        done: the steps that are done.
+        total: all steps.
+    """
 
     done: int
     total: int
 
 
 class TaskStatus(BaseModel):
-    """The answer of the status endpoints."""
+    """What has become of a task: the answer of the status endpoints.
+
+    Attributes:
+        task_id: the id with which it was sent.
+        state: ``queued``, ``started``, ``progress``, ``retrying``, ``succeeded``, ``failed`` or ``revoked``.
+        result: what it has returned, if it has succeeded and its result is kept: plain JSON data.
+        error: the exception in one line, if there was one.
+        progress: how far it has come, if it says so.
+        task: its registered name, as soon as a worker has it.
+        queue: where it went, as soon as a worker has it.
+        worker: the node that runs it.
+    """
 
     task_id: str
     state: State
@@ -68,13 +84,22 @@ def forget_task(app: Celery, task_id: str) -> None:
 
 
 def report_progress(task: Any, done: int, total: int) -> None:
-    """Let the status endpoints say how far ``task`` (a bound task's ``self``) has come."""
+    """Let the status endpoints say how far a task has come. Called directly, as in a test, it does nothing.
+
+    Args:
+        task: a bound task's ``self``.
+        done: the steps that are done.
+        total: all steps.
+    """
     if not task.request.called_directly:
         task.update_state(state=PROGRESS, meta=Progress(done=done, total=total).model_dump())
 
 
 def read_status(task_id: str) -> TaskStatus | None:
     """Return the status of a task, or ``None`` if no task of this id was sent or its result has expired.
+
+    Args:
+        task_id: what ``send`` of its contract has returned.
 
     Raises:
         Exception: whatever the result backend's client raises when the backend is away.

@@ -14,6 +14,9 @@ class Database(ABC):
 
     Attributes:
         prefix: what the names of the service's tables begin with, as two services may share one database.
+
+    Args:
+        prefix: the same.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -31,11 +34,23 @@ class Database(ABC):
 
     @abstractmethod
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
-        """Run a statement in the transaction that is open, and return its cursor."""
+        """Run a statement in the transaction that is open.
+
+        Args:
+            statement: in SQL, with ``placeholder`` where a parameter belongs.
+            parameters: in their order.
+
+        Returns:
+            its cursor.
+        """
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Any]:
-        """Open a transaction, or a savepoint within the one that is open; commit at the end, roll back on an error."""
+        """Open a transaction, or a savepoint within the one that is open.
+
+        Returns:
+            a context that commits at its end, and rolls back on an error.
+        """
 
     @abstractmethod
     def in_transaction(self) -> bool:
@@ -43,7 +58,11 @@ class Database(ABC):
 
     @abstractmethod
     def after_commit(self, call: Callable[[], Any]) -> None:
-        """Call ``call`` when the transaction that is open has been committed; forget it if that is rolled back."""
+        """Call something when the transaction that is open has been committed; forget it if that is rolled back.
+
+        Args:
+            call: takes no arguments.
+        """
 
     @property
     def keys(self) -> SqlKeys:
@@ -51,10 +70,16 @@ class Database(ABC):
         return SqlKeys(self.execute, f"{self.prefix}_idempotency_key", self.placeholder)
 
     def once(self, task: Any, effect: Callable[[], Any]) -> Any:
-        """Run ``effect`` in a transaction, once for the key of ``task`` (its ``self``), and return what it returned.
+        """Run ``effect`` in a transaction, once for the key of a task.
 
         Everything that ``effect`` writes to this database, and the tasks that it sends, belong to the transaction.
-        It returns plain JSON data, like a task.
+
+        Args:
+            task: a bound task's ``self``; ``key_of`` returns its key.
+            effect: what must not be repeated; it returns plain JSON data, like a task.
+
+        Returns:
+            what the first run of ``effect`` under this key returned.
 
         Raises:
             KeyReusedError: the task was sent with a key, or an id, under which something else was done.
@@ -63,7 +88,7 @@ class Database(ABC):
             return self.keys.once(key_of(task), effect, fingerprint_of(task))
 
     def once_for(self, key: str | None, asked: Any, effect: Callable[[], Any]) -> Any:
-        """Run ``effect`` in a transaction, once for the key of a request, and return what it returned: plain JSON data.
+        """Run ``effect`` in a transaction, once for the key of a request.
 
         A request that is repeated meanwhile waits for the first one. Tasks that ``effect`` sends belong to the
         transaction if their contract has an outbox. Use no other: the key would be kept though the task was not sent.
@@ -71,7 +96,10 @@ class Database(ABC):
         Args:
             key: what ``request_key`` returned; with ``None``, ``effect`` runs each time.
             asked: the payload of the request, a model or JSON data.
-            effect: what must not be repeated.
+            effect: what must not be repeated; it returns plain JSON data.
+
+        Returns:
+            what the first run of ``effect`` under this key returned.
 
         Raises:
             KeyReusedError: the key was used for another payload.
@@ -80,7 +108,14 @@ class Database(ABC):
             return self.keys.once(key, effect, fingerprint(asked)) if key else effect()
 
     def purge_keys(self, older_than: timedelta = KEEP) -> int:
-        """Forget old keys, and return how many."""
+        """Forget old keys: what was done under them may be done again.
+
+        Args:
+            older_than: the age from which on a key is old; by default seven days.
+
+        Returns:
+            how many were forgotten.
+        """
         with self.transaction():
             return self.keys.purge(older_than)
 
@@ -89,7 +124,11 @@ _installed: list[Database] = []
 
 
 def install(database: Database) -> None:
-    """Let tasks that this process sends wait for the transactions of ``database``."""
+    """Let tasks that this process sends wait for the transactions of a database.
+
+    Args:
+        database: of this process's service. Of several, the first one keeps the outbox.
+    """
     _installed.append(database)
 
 

@@ -41,12 +41,15 @@ class Keys(Protocol):
     """Where the keys are kept."""
 
     def once(self, key: str, effect: Callable[[], Any], fingerprint: str | None = None) -> Any:
-        """Run ``effect`` unless it was done under ``key``, and return what its first run returned: plain JSON data.
+        """Run ``effect`` unless it was done under ``key``.
 
         Args:
             key: of the effect.
-            effect: what must not be repeated.
+            effect: what must not be repeated; it returns plain JSON data.
             fingerprint: of what is asked for, such as ``fingerprint_of(task)``; without one nothing is compared.
+
+        Returns:
+            what the first run of ``effect`` under this key returned.
 
         Raises:
             KeyReusedError: the first run was asked for something else.
@@ -54,10 +57,13 @@ class Keys(Protocol):
 
 
 def fingerprint(asked: Any) -> str:
-    """Return a hash of ``asked`` (a model, or JSON data), from which it cannot be read.
+    """Return a hash from which what was asked for cannot be read.
 
     Neither the order of fields counts nor whether a default is spelt out, so that a field with a default may be added
     to a model while keys are remembered.
+
+    Args:
+        asked: a model, or JSON data.
     """
     if isinstance(asked, BaseModel):
         asked = asked.model_dump(mode="json", exclude_defaults=True)
@@ -139,7 +145,15 @@ class SqlKeys:
         self._execute(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})", ())
 
     def once(self, key: str, effect: Callable[[], Any], fingerprint: str | None = None) -> Any:
-        """Run ``effect`` unless it was done under ``key``, and return what its first run returned: plain JSON data.
+        """Run ``effect`` unless it was done under ``key``.
+
+        Args:
+            key: of the effect; at most 500 characters.
+            effect: what must not be repeated; it returns plain JSON data.
+            fingerprint: of what is asked for, such as ``fingerprint_of(task)``; without one nothing is compared.
+
+        Returns:
+            what the first run of ``effect`` under this key returned.
 
         Raises:
             KeyReusedError: the first run was asked for something else.
@@ -157,7 +171,14 @@ class SqlKeys:
         return result
 
     def purge(self, older_than: timedelta = KEEP) -> int:
-        """Forget old keys, and return how many."""
+        """Forget old keys: what was done under them may be done again.
+
+        Args:
+            older_than: the age from which on a key is old; by default seven days.
+
+        Returns:
+            how many were forgotten.
+        """
         limit = (datetime.now(UTC) - older_than).strftime("%Y-%m-%d %H:%M:%S+00:00")
         done = self._execute(f"DELETE FROM {self._table} WHERE created_at < {self._placeholder}", (limit,))
         return int(done.rowcount)
@@ -178,7 +199,7 @@ class RedisKeys:
         project: the project's name, with which the names of the keys begin.
         lease: of which length, above what the effect can take at most, else two may be at work at the same time. A
             task's hard time limit is a safe choice.
-        keep: how long it is remembered what was done.
+        keep: how long it is remembered what was done; by default seven days.
     """
 
     def __init__(self, client: Redis, project: str, lease: timedelta, keep: timedelta = KEEP) -> None:
@@ -188,11 +209,20 @@ class RedisKeys:
         self._keep = keep
 
     def once(self, key: str, effect: Callable[[], Any], fingerprint: str | None = None) -> Any:
-        """Run ``effect`` unless it was done under ``key``, and return what its first run returned: plain JSON data.
+        """Run ``effect`` unless it was done under ``key``.
+
+        Args:
+            key: of the effect.
+            effect: what must not be repeated; it returns plain JSON data.
+            fingerprint: of what is asked for, such as ``fingerprint_of(task)``; without one nothing is compared.
+
+        Returns:
+            what the first run of ``effect`` under this key returned.
 
         Raises:
             KeyReusedError: the first run was asked for something else.
             KeyHeldError: somebody else has claimed the key and is not done.
+            redis.RedisError: Redis cannot be reached.
             Exception: whatever ``effect`` raises; the key is free then.
         """
         name, asked = f"{self._project}:idempotency:{key}", f"{ASKED}{fingerprint}" if fingerprint else ""

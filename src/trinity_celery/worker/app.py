@@ -31,9 +31,23 @@ class ProjectApp(Celery):
     ) -> Any:
         """Send a task by its name.
 
+        https://docs.celeryq.dev/en/stable/reference/celery.html#celery.Celery.send_task
+
+        Args:
+            name: the task's registered name.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            countdown: seconds before the task may start.
+            eta: when the task may start, with a time zone.
+            more: other arguments of Celery's own ``send_task``.
+            options: the same, by name.
+
+        Returns:
+            an ``AsyncResult``.
+
         Raises:
             UnrunnableTaskError: a task of this process has this name, and Celery cannot run its function.
-            ValueError: ``countdown`` (seconds) or ``eta`` lies too far ahead, or ``eta`` has no time zone.
+            ValueError: ``countdown`` or ``eta`` lies too far ahead, or ``eta`` has no time zone.
         """
         check_runnable(find_task(self, name))
         if countdown or eta:
@@ -47,10 +61,18 @@ class ProjectApp(Celery):
     def add_periodic_task(
         self, schedule: Any, sig: Any, args: Any = (), kwargs: Any = (), name: str | None = None, **options: Any
     ) -> NoReturn:
-        """Refuse what no process of this project would start.
+        """Refuse what no process of this project would start: its periodic tasks stand in one table.
+
+        Args:
+            schedule: as for Celery's own method.
+            sig: the same.
+            args: the same.
+            kwargs: the same.
+            name: the same.
+            options: the same.
 
         Raises:
-            SystemExit: always.
+            SystemExit: always; the message says where to write the entry instead.
         """
         place = extract_stack(limit=2)[0]
         runtime = runtime_of(self)

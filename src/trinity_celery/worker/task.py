@@ -15,7 +15,13 @@ logger = get_task_logger(__name__)
 
 
 def retry_on(*errors: type[Exception]) -> dict[str, Any]:
-    """Return the options of a task that tries again after these errors: ever later, not everybody at the same time."""
+    """Return the options of a task that tries again after these errors: ever later, not everybody at the same time.
+
+    https://docs.celeryq.dev/en/stable/userguide/tasks.html#automatic-retry-for-known-exceptions
+
+    Args:
+        errors: after which it may help to try again.
+    """
     return {"autoretry_for": errors, "retry_backoff": True, "retry_jitter": True}
 
 
@@ -30,6 +36,15 @@ class BaseTask(Task):  # type: ignore[type-arg]
     """What Celery's own ``Task`` does, with bounds that also hold when a child process dies.
 
     A base class and not ``task_annotations``: those would override what a task's decorator says.
+
+    Attributes:
+        max_retries: how often a task is tried again, also after its child process was killed; 5.
+        default_retry_delay: seconds before the next attempt; 30, as Celery's 180 would delay every task whose child was
+            killed.
+        retry_on_worker_lost: whether to try again when the child process was killed; by default what the configuration
+            says, if the task is acknowledged late.
+        shared_rate_limit: how often the task may start in all workers together, such as ``10/s``; ``None``: as often as
+            you like. Celery's own ``rate_limit`` holds for each worker by itself.
     """
 
     abstract = True
@@ -43,7 +58,14 @@ class BaseTask(Task):  # type: ignore[type-arg]
 
     @classmethod
     def bind(cls, app: Celery) -> Celery:
-        """Fill in what the decorator leaves open: a task that is acknowledged early runs at most once."""
+        """Fill in what the decorator leaves open: a task that is acknowledged early runs at most once.
+
+        Args:
+            app: to which the task belongs.
+
+        Returns:
+            the same app.
+        """
         late = app.conf.task_acks_late if cls.acks_late is None else cls.acks_late
         if cls.retry_on_worker_lost is None and not late:
             cls.retry_on_worker_lost = False  # Celery's setting holds for these, too
@@ -52,9 +74,21 @@ class BaseTask(Task):  # type: ignore[type-arg]
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         """Send the task.
 
+        https://docs.celeryq.dev/en/stable/reference/celery.app.task.html#celery.app.task.Task.apply_async
+
+        Args:
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            more: other arguments of Celery's own ``apply_async``.
+            options: the same, by name, such as ``countdown`` (seconds).
+
+        Returns:
+            an ``AsyncResult``.
+
         Raises:
-            ValueError: ``countdown`` (seconds) or ``eta`` lies too far ahead.
+            UnrunnableTaskError: Celery cannot run its function.
             MessageTooLargeError: the arguments are larger than ``CELERY_MESSAGE_SIZE_LIMIT``.
+            ValueError: ``countdown`` or ``eta`` lies too far ahead, or ``eta`` has no time zone.
         """
         args, kwargs = tuple(args or ()), kwargs or {}
         task_id = options.get("task_id")
@@ -63,7 +97,12 @@ class BaseTask(Task):  # type: ignore[type-arg]
         return super().apply_async(args, kwargs, *more, **shown_arguments(args, kwargs, self) | keep_choice(options))
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        """Let nothing begin that does not fit its contract, nor before its turn.
+        """Let nothing begin that does not fit its contract, nor before its turn. Celery calls it.
+
+        Args:
+            task_id: the task's id.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
 
         Raises:
             PayloadError: the arguments do not fit the task's contract; nothing is retried.
