@@ -1,13 +1,12 @@
 """What the library uses of py-amqp's private names."""
 
 from collections.abc import Callable
-from typing import Any
 
-from amqp import Connection, spec
+from amqp import Channel, Connection, spec
 
 from trinity_celery._compat import Names
 
-Methods = dict[tuple[int, int], Any]
+Methods = dict[tuple[int, int], object]
 
 CALLED: Names = {
     "amqp.connection:Connection": (
@@ -53,9 +52,9 @@ def methods_with_reason() -> Methods:
     return {**methods, spec.Connection.Blocked: spec.method(spec.Connection.Blocked, "s")}
 
 
-def listen(channel: Any, event: str, callback: Callable[..., object]) -> None:
+def listen(channel: Channel, event: str, callback: Callable[..., object]) -> None:
     """Call ``callback`` whenever the broker sends ``event``, such as ``basic_return``, on ``channel``.
 
     Uses ``Channel.events``, which is not documented: kombu itself adds its callbacks there.
     """
-    channel.events[event].add(callback)
+    channel.events[event].add(callback)  # type: ignore[attr-defined]

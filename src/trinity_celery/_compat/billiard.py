@@ -1,7 +1,7 @@
 """What the library uses of billiard's private names. Billiard has no documentation of its own."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from billiard.pool import EX_OK, EX_RECYCLE
 from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
@@ -42,9 +42,9 @@ def children_of(pool: "Pool") -> Sequence[Child]:
     return children
 
 
-def jobs_of(pool: "Pool") -> Collection[Any]:
+def jobs_of(pool: "Pool") -> Collection[object]:
     """Return what was handed to ``pool`` and is not done. Uses ``Pool._cache``, as nothing public lists it."""
-    jobs: Collection[Any] = pool._cache  # type: ignore[attr-defined]
+    jobs: Collection[object] = pool._cache  # type: ignore[attr-defined]
     return jobs
 
 
@@ -61,7 +61,7 @@ def when_child_has_ended(pool: "Pool", act: Callable[[Child], object]) -> None:
     """
     flush = pool.process_flush_queues
 
-    def act_and_flush(child: Any) -> None:
+    def act_and_flush(child: Child) -> None:
         act(child)
         flush(child)
 

@@ -1,15 +1,23 @@
 """What the library uses of Celery's private names."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from celery import Celery, Task, current_app
+from kombu import Connection
+from kombu.asynchronous.timer import Timer
 
 from trinity_celery._compat import Names
 
 if TYPE_CHECKING:
     from billiard.pool import Pool
+    from celery.backends.base import Backend
     from celery.beat import Scheduler
+
+    # A task with any arguments and result. Only celery-types knows that a task has parameters.
+    AnyTask = Task[Any, object]
+else:
+    AnyTask = Task
 
 CALLED: Names = {
     "celery.local:Proxy": ("_get_current_object()",),
@@ -91,6 +99,23 @@ OVERRIDDEN: Names = {
 }
 
 
+class WorkerConsumer(Protocol):
+    """What a worker takes messages with. ``task_consumer`` has what only one transport knows."""
+
+    connection: Connection | None
+    task_consumer: Any
+
+
+class Worker(Protocol):
+    """A worker, as its steps get it: celery-types has no types for what it consists of."""
+
+    app: Celery
+    pool: object
+    pool_cls: type
+    consumer: WorkerConsumer
+    timer: Timer
+
+
 def process_app() -> Celery:
     """Return the app that ``celery.current_app`` stands for.
 
@@ -101,16 +126,16 @@ def process_app() -> Celery:
     return app
 
 
-def find_task(app: Celery, name: str) -> "Task[Any, Any] | None":
+def find_task(app: Celery, name: str) -> AnyTask | None:
     """Return a task that ``app`` knows by now.
 
     Uses ``Celery._tasks``: the public ``tasks`` finalizes the app.
     """
-    task: Task[Any, Any] | None = app._tasks.get(name)  # type: ignore[attr-defined]
+    task: AnyTask | None = app._tasks.get(name)  # type: ignore[attr-defined]
     return task
 
 
-def decorated_function(kind: "type[Task[Any, Any]]") -> Any:
+def decorated_function(kind: type[AnyTask]) -> object:
     """Return the function of which ``app.task`` has made a class, before a decorator such as autoretry wrapped it.
 
     Uses ``_decorated_fun``, an attribute that ``app.task`` sets; ``run`` is what became of the function later.
@@ -118,12 +143,12 @@ def decorated_function(kind: "type[Task[Any, Any]]") -> Any:
     return getattr(kind, "_decorated_fun", None)
 
 
-def decorator_options(task: "Task[Any, Any]") -> dict[str, Any]:
+def decorator_options(task: AnyTask) -> dict[str, object]:
     """Return what the decorator of ``task`` says about how to send it.
 
     Uses ``Task._get_exec_options``, which ``apply_async`` calls: nothing public tells these options from the others.
     """
-    options: dict[str, Any] = task._get_exec_options()  # type: ignore[attr-defined]
+    options: dict[str, object] = task._get_exec_options()  # type: ignore[attr-defined]
     return options
 
 
@@ -135,23 +160,24 @@ def reply_queue_id(app: Celery) -> str:
     return app.thread_oid
 
 
-def task_message(app: Celery, task_id: str, name: str, **options: Any) -> tuple[dict[str, Any], dict[str, Any], Any]:
+def task_message(
+    app: Celery, task_id: str, name: str, **options: object
+) -> tuple[dict[str, object], dict[str, object], object]:
     """Return the headers, the properties and the body of a message that lets a task run.
 
     Uses ``AMQP.create_task_message``, which is not documented, and by default is ``as_task_v2``: everything public also
     sends the message.
     """
-    protocol: Any = app.amqp
-    message = protocol.create_task_message(task_id, name, **options)
+    message = app.amqp.create_task_message(task_id, name, **options)
     return message.headers, message.properties, message.body
 
 
-def result_meta(backend: Any, state: str) -> dict[str, Any]:
+def result_meta(backend: "Backend", state: str) -> dict[str, object]:
     """Return what ``backend`` keeps of a task that is in ``state`` and has no result.
 
     Uses ``Backend._get_result_meta``: ``store_result`` is public, and writes it at once.
     """
-    meta: dict[str, Any] = backend._get_result_meta(None, state, None, None)
+    meta: dict[str, object] = backend._get_result_meta(None, state, None, None)  # type: ignore[attr-defined]
     return meta
 
 
@@ -164,7 +190,7 @@ def use_result_backends(app: Celery, classes: dict[str, str]) -> None:
     app.loader.override_backends = classes
 
 
-def process_pool(task_pool: Any) -> "Pool | None":
+def process_pool(task_pool: object) -> "Pool | None":
     """Return the pool of child processes within a worker's pool, or ``None`` if it has no child processes.
 
     Uses ``TaskPool._pool``: Celery's own ``inspect stats`` looks there for the child processes.
@@ -175,7 +201,7 @@ def process_pool(task_pool: Any) -> "Pool | None":
     return pool if isinstance(pool, Pool) else None
 
 
-def replace_loop(scheduler: "Scheduler", tick: Callable[..., Any], close: Callable[[], None]) -> None:
+def replace_loop(scheduler: "Scheduler", tick: Callable[..., float], close: Callable[[], None]) -> None:
     """Replace what beat calls in each turn of its loop, and at its end.
 
     Beat sends a signal when it starts and none from its loop, and the scheduler may be of any class.

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kombu import Connection
 from kombu.message import Message
 from kombu.transport import TRANSPORT_ALIASES
 
 from trinity_celery._compat import Names
+
+if TYPE_CHECKING:
+    from kombu.transport.virtual import Channel, Transport
 
 CALLED: Names = {
     "kombu.message:Message": ("_reraise_error()", "errors"),
@@ -118,7 +121,7 @@ def raise_decode_error(message: Message) -> None:
 
 
 def intercept_connecting(
-    connection: Connection, attempt: Callable[[Callable[[], Any]], Any], pauses: Mapping[str, Any]
+    connection: Connection, attempt: Callable[[Callable[[], object]], object], pauses: Mapping[str, Any]
 ) -> None:
     """Let ``attempt`` make each attempt of ``connection`` to connect; it gets the function that makes one.
 
@@ -134,15 +137,15 @@ def intercept_connecting(
     connection.ensure_connection = partial(connection.ensure_connection, **pauses)  # type: ignore[method-assign]
 
 
-def queue_size(channel: Any, queue: str) -> int:
+def queue_size(channel: "Channel", queue: str) -> int:
     """Return how many messages wait in ``queue``, in a virtual transport.
 
     Uses ``Channel._size``: the public ``queue_declare`` makes the queue, or fails if it is passive and there is none.
     """
-    return int(channel._size(queue))
+    return channel._size(queue)
 
 
-def deliver(transport: Any, message: Mapping[str, Any], queue: str) -> None:
+def deliver(transport: "Transport", message: Mapping[str, object], queue: str) -> None:
     """Hand a message of ``queue`` to whoever consumes it.
 
     Uses ``virtual.Transport._deliver``, as every virtual transport does with what it has read.

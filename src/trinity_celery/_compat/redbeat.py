@@ -1,9 +1,9 @@
 """What the library uses of RedBeat's private names."""
 
-from typing import Any
-
 from celery.signals import beat_init
 from redbeat.schedulers import LUA_EXTEND_TO_SCRIPT, acquire_distributed_beat_lock
+from redis import Redis
+from redis.lock import Lock
 
 from trinity_celery._compat import Names
 from trinity_celery._compat.redis import replace_extension
@@ -44,11 +44,11 @@ def let_scheduler_take_lock() -> None:
     beat_init.disconnect(acquire_distributed_beat_lock)
 
 
-def new_lock(client: Any, key: str, seconds: float) -> Any:
+def new_lock(client: Redis, key: str, seconds: float) -> Lock:
     """Return a lock as RedBeat makes it: extending it sets its time.
 
     Uses ``LUA_EXTEND_TO_SCRIPT``: ``acquire_distributed_beat_lock``, which makes RedBeat's own lock, also waits for it.
     """
-    lock = client.lock(key, timeout=seconds)
+    lock: Lock = client.lock(key, timeout=seconds)
     replace_extension(lock, client.register_script(LUA_EXTEND_TO_SCRIPT))
     return lock
