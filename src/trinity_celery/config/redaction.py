@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import overload
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
@@ -76,7 +76,19 @@ def is_secret(name: object) -> bool:
     return any(secret in words for secret in _secret_words)
 
 
-def redact(value: Any) -> Any:
+@overload
+def redact(value: Mapping[str, object]) -> dict[str, object]: ...
+
+
+@overload
+def redact(value: tuple[object, ...]) -> tuple[object, ...]: ...
+
+
+@overload
+def redact(value: object) -> object: ...
+
+
+def redact(value: object) -> object:
     """Return a copy of ``value`` in which everything secret is ``[redacted]``; ``value`` itself is left alone.
 
     Args:
@@ -143,7 +155,7 @@ class RedactingFilter(logging.Filter):
         return True
 
 
-def redact_log(logger: logging.Logger | None = None, **_: Any) -> None:
+def redact_log(logger: logging.Logger | None = None, **_: object) -> None:
     """Let the handlers of ``logger`` (the root logger by default) write no secrets. Doing it twice does no harm."""
     for handler in (logger or logging.getLogger()).handlers:
         if not any(isinstance(each, RedactingFilter) for each in handler.filters):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from celery import Celery
@@ -11,9 +10,9 @@ from pydantic_settings import BaseSettings
 from trinity_celery.config.beat_settings import BeatSettings, beat_settings_class
 from trinity_celery.config.environment import load
 from trinity_celery.config.project import Project
-from trinity_celery.config.settings import PER_QUEUE, CelerySettings
+from trinity_celery.config.settings import PER_QUEUE, CelerySettings, Configuration
 
-BeatSchedule = Mapping[str, Mapping[str, Any]]
+BeatSchedule = Mapping[str, Configuration]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from trinity_celery.config.redaction import check_name
 from trinity_celery.config.urls import find_redis_url_problem, find_url_problem
 
 Role = Literal["sender", "worker"]
+Configuration = dict[str, Any]  # Celery's, by the names of its settings
 Loglevel = Literal["debug", "info", "warning", "error", "critical"]
 Pool = Literal["prefork", "threads", "gevent", "solo"]
 
