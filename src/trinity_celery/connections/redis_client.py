@@ -1,7 +1,5 @@
 """Clients of a Redis or Valkey server, by default that at ``REDIS_URL``: bounded, and verified where encrypted."""
 
-from typing import Any
-
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -15,7 +13,7 @@ NO_RETRY = Retry(NoBackoff(), 0)
 ONE_MORE_ATTEMPT = Retry(NoBackoff(), 1)
 
 
-def redis_client(settings: CelerySettings, url: str = "", **options: Any) -> Redis:
+def redis_client(settings: CelerySettings, url: str = "", **options: object) -> Redis:
     """Return a client with a connection pool of its own; the first command connects.
 
     Where the URL begins with ``rediss``, the server's certificate and the name in it are verified. By default the
@@ -27,6 +25,6 @@ def redis_client(settings: CelerySettings, url: str = "", **options: Any) -> Red
         options: arguments of ``redis.Redis`` that win over those defaults, such as ``socket_timeout`` (seconds).
     """
     url = url or settings.redis_url
-    defaults: dict[str, Any] = {"decode_responses": True, "socket_timeout": 2, "socket_connect_timeout": 1}
+    defaults: dict[str, object] = {"decode_responses": True, "socket_timeout": 2, "socket_connect_timeout": 1}
     verified = redis_tls(url, settings.ca_file)
     return Redis.from_url(url, **{**defaults, "connection_class": connection_class(url), **verified, **options})

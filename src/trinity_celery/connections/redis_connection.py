@@ -5,7 +5,6 @@ same name leads to the server that took over. Redis-py does this for servers tha
 https://github.com/redis/redis-py/blob/v8.1.0/redis/sentinel.py
 """
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Connection, SSLConnection
@@ -25,7 +24,7 @@ def takes_no_writes(error: ResponseError) -> bool:
 class _Writing:
     """To be mixed into a connection of redis-py."""
 
-    def read_response(self, *args: Any, **options: Any) -> Any:
+    def read_response(self, *args: object, **options: object) -> object:
         """Return what the server answers.
 
         Raises:

@@ -4,11 +4,10 @@ The clients that Celery uses either verify nothing by default or refuse to begin
 """
 
 import ssl
-from typing import Any
 from urllib.parse import urlsplit
 
 
-def redis_tls(url: str, ca_file: str | None) -> dict[str, Any]:
+def redis_tls(url: str, ca_file: str | None) -> dict[str, object]:
     """Return the arguments with which redis-py verifies the server; none unless ``url`` begins with ``rediss``.
 
     Args:
@@ -20,7 +19,7 @@ def redis_tls(url: str, ca_file: str | None) -> dict[str, Any]:
     return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, "ssl_ca_certs": ca_file}
 
 
-def amqp_tls(url: str, ca_file: str | None) -> dict[str, Any] | None:
+def amqp_tls(url: str, ca_file: str | None) -> dict[str, object] | None:
     """Return the arguments with which py-amqp verifies the server; ``None`` unless ``url`` begins with ``amqps``.
 
     Args:
