@@ -51,12 +51,12 @@ class Headers(BaseModel):
     retries: int = 0
     replaced_task_nesting: int | None = 0
     ignore_result: bool | None = None
-    headers: dict[str, Any] | None = None
+    headers: dict[str, object] | None = None
     eta: Time | None = None
     expires: Time | float | None = None
     timelimit: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = None
     stamped_headers: list[str] | None = None
-    stamps: dict[str, Any] | None = None
+    stamps: dict[str, object] | None = None
 
 
 class Embedded(BaseModel):
@@ -64,10 +64,10 @@ class Embedded(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    callbacks: list[dict[str, Any]] | None = None
-    errbacks: list[dict[str, Any]] | None = None
-    chain: list[dict[str, Any]] | None = None
-    chord: dict[str, Any] | None = None
+    callbacks: list[dict[str, object]] | None = None
+    errbacks: list[dict[str, object]] | None = None
+    chain: list[dict[str, object]] | None = None
+    chord: dict[str, object] | None = None
 
 
 class Decoded(NamedTuple):
@@ -83,7 +83,7 @@ class Decoded(NamedTuple):
         return Context({**self.headers, **(self.body[2] or {})})
 
 
-def _as_version_2(headers: Any, body: Any) -> tuple[Any, Any]:
+def _as_version_2(headers: object, body: object) -> tuple[object, object]:
     """Return headers and body of a message; in version 1, the body is a mapping that holds what now are headers.
 
     https://docs.celeryq.dev/en/stable/internals/protocol.html#version-1
@@ -95,7 +95,7 @@ def _as_version_2(headers: Any, body: Any) -> tuple[Any, Any]:
     return others | headers, [body.get("args", ()), body.get("kwargs", {}), after]
 
 
-def find_problem(headers: Any, body: Any) -> str | None:
+def find_problem(headers: Any, body: object) -> str | None:
     """Return what is wrong with a message, in one line, or ``None``; ``body`` is decoded."""
     try:
         Headers.model_validate(headers)
@@ -111,7 +111,7 @@ def find_problem(headers: Any, body: Any) -> str | None:
     return None
 
 
-def options_of(request: Context) -> dict[str, Any]:
+def options_of(request: Context) -> dict[str, object]:
     """Return the arguments of ``send_task`` that send the same task again: its chain, its headers, its time limits."""
     options = {name: value for name, value in request.as_execution_options().items() if value is not None}
     if "ignore_result" in vars(request):

@@ -31,8 +31,8 @@ class SendingConfig:
     notes_beside_tasks: bool
     is_plain: bool
     serializer: str
-    delivery_mode: Any
-    retry_policy: dict[str, Any]
+    delivery_mode: object
+    retry_policy: dict[str, object]
 
 
 _configs: WeakKeyDictionary[Celery, SendingConfig] = WeakKeyDictionary()
@@ -96,9 +96,8 @@ class Envelope:
     """
 
     def __init__(self, app: Celery, message: Message) -> None:
-        protocol: Any = app.amqp
         options = _options(app, message)
-        self.queue = queue = protocol.router.expand_destination({"queue": message.queue})["queue"]
+        self.queue = queue = app.amqp.router.expand_destination({"queue": message.queue})["queue"]
         # As Celery has it: for a direct exchange the default one does.
         self.exchange = "" if queue.exchange.type == "direct" else queue.exchange.name
         self.headers, self.properties, self._body = task_message(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
-from celery import Celery, Task
+from celery import Celery
 from celery.utils.saferepr import saferepr
 from pydantic import BaseModel, ValidationError
 
+from trinity_celery._compat.celery import AnyTask
 from trinity_celery.config.redaction import redact
 from trinity_celery.config.runtime import runtime_of
 from trinity_celery.errors import MessageTooLargeError, PayloadError
@@ -42,7 +43,7 @@ def register(contract: PayloadContract) -> None:
     _contracts[contract.name] = contract
 
 
-def check_size(app: Celery, task_name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+def check_size(app: Celery, task_name: str, arguments: Sequence[object], keywords: Mapping[str, object]) -> None:
     """Refuse what would fill the broker: large data belongs into a store, and its name into the message.
 
     Raises:
@@ -58,7 +59,7 @@ def check_size(app: Celery, task_name: str, arguments: Sequence[Any], keywords: 
 
 
 def shown_arguments(
-    arguments: Sequence[Any], keywords: Mapping[str, Any], task: "Task[Any, Any] | None" = None
+    arguments: Sequence[object], keywords: Mapping[str, object], task: AnyTask | None = None
 ) -> dict[str, str]:
     """Return the options of ``send_task`` that decide how logs, events and monitors show the arguments of a task."""
     shown, shown_keywords = redact_arguments(arguments, keywords, task)
@@ -77,14 +78,14 @@ def keep_choice(options: dict[str, Any]) -> dict[str, Any]:
     return options | chosen | {"headers": headers | {CHOSEN: chosen}} if chosen else options
 
 
-def _show(arguments: Any) -> str:
+def _show(arguments: object) -> str:
     text = repr(arguments)
     return text if len(text) <= SHOWN else saferepr(arguments, SHOWN)  # which cuts well, and takes much longer
 
 
 def redact_arguments(
-    arguments: Sequence[Any], keywords: Mapping[str, Any], task: "Task[Any, Any] | None" = None
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    arguments: Sequence[object], keywords: Mapping[str, object], task: AnyTask | None = None
+) -> tuple[tuple[object, ...], dict[str, object]]:
     """Return copies without what is secret; without ``task``, positional arguments have no names to tell by."""
     names = _positional(task) if task is not None else []
     named = dict(zip(names, arguments, strict=False))
@@ -92,16 +93,16 @@ def redact_arguments(
 
 
 @cache
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
+def _signature(function: Callable[..., object]) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def _positional(task: "Task[Any, Any]") -> list[str]:
+def _positional(task: AnyTask) -> list[str]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [name for name, parameter in _signature(task.run).parameters.items() if parameter.kind in kinds]
 
 
-def check_payload(task: "Task[Any, Any]", arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+def check_payload(task: AnyTask, arguments: Sequence[object], keywords: Mapping[str, object]) -> None:
     """Refuse arguments that do not fit the contract of ``task``, whoever sent them; a task without one takes anything.
 
     Raises:
@@ -120,7 +121,7 @@ def check_payload(task: "Task[Any, Any]", arguments: Sequence[Any], keywords: Ma
         raise PayloadError(f"{task.name}: {'; '.join(problems)}") from None
 
 
-def payload_identity(task: "Task[Any, Any]", arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+def payload_identity(task: AnyTask, arguments: Sequence[object], keywords: Mapping[str, object]) -> object:
     """Return what says whether two sendings of ``task`` ask for the same, by position or by name.
 
     That is what the ``key`` of the task's contract says, else its payload; without a contract, the arguments that

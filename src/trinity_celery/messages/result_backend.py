@@ -3,6 +3,7 @@
 Celery's own gives up a task whose state it cannot keep, even before it has begun.
 """
 
+from collections.abc import Callable
 from time import sleep
 from typing import Any
 
@@ -22,8 +23,8 @@ class Backend(RedisBackend):
     """Celery's backend, but for what happens when a state cannot be kept."""
 
     always_retry: bool
-    _store_result: Any
-    connparams: dict[str, Any]
+    _store_result: Callable[..., object]
+    connparams: dict[str, object]
     connection_errors: tuple[type[Exception], ...]
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -34,10 +35,10 @@ class Backend(RedisBackend):
         """Return whether it may help to try again: also on a full server, whose memory every finished task frees."""
         return isinstance(exc, (*self.connection_errors, OutOfMemoryError))
 
-    def on_task_call(self, producer: Any, task_id: str) -> None:
+    def on_task_call(self, producer: object, task_id: str) -> None:
         """Subscribe to nothing when a task is sent; whoever waits for a result subscribes then."""
 
-    def store_result(self, task_id: str, result: Any, state: str, *args: Any, **options: Any) -> Any:
+    def store_result(self, task_id: str, result: object, state: str, *args: Any, **options: Any) -> object:
         """Keep a task's state. That it has begun is tried once, what became of it several times.
 
         Raises:
@@ -53,7 +54,7 @@ class Backend(RedisBackend):
             logger.error("task %s: its state %s cannot be kept: %s", task_id, state, error)
         return result
 
-    def mark_as_done(self, task_id: str, result: Any, *args: Any, **options: Any) -> None:
+    def mark_as_done(self, task_id: str, result: object, *args: Any, **options: Any) -> None:
         """Keep that a task has succeeded, whether its result is kept or not.
 
         Raises:
@@ -63,7 +64,7 @@ class Backend(RedisBackend):
         super().mark_as_done(task_id, result, *args, **options)
 
     def on_chord_part_return(
-        self, request: Any, state: str, result: Any, propagate: Any = None, **options: Any
+        self, request: Any, state: str, result: object, propagate: bool | None = None, **options: object
     ) -> None:
         """Count a part of a chord; after the last one, send the body.
 

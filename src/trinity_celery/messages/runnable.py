@@ -12,19 +12,19 @@ from typing import Any
 
 from kombu.exceptions import EncodeError
 
-from trinity_celery._compat.celery import decorated_function
+from trinity_celery._compat.celery import AnyTask, decorated_function
 from trinity_celery.errors import UnrunnableTaskError
 
-KINDS: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
+KINDS: tuple[tuple[Callable[[object], bool], str, str], ...] = (
     (inspect.iscoroutinefunction, "a coroutine function", "make it a function that calls asyncio.run(...)"),
     (inspect.isasyncgenfunction, "an asynchronous generator function", "make it a function that returns a list"),
     (inspect.isgeneratorfunction, "a generator function", "make it a function that returns a list"),
 )
 
 
-def find_problem(task: Any) -> str | None:
+def find_problem(task: AnyTask) -> str | None:
     """Return in one line why ``task`` cannot run, or ``None``."""
-    kind: Any = type(task)
+    kind: object = type(task)
     return _problem_of(kind)
 
 
@@ -41,7 +41,7 @@ def _problem_of(kind: Any) -> str | None:
     return None
 
 
-def check_runnable(task: Any) -> None:
+def check_runnable(task: AnyTask | None) -> None:
     """Refuse to send what would not run; a task that only others know is taken as it is.
 
     Raises:
@@ -51,7 +51,7 @@ def check_runnable(task: Any) -> None:
         raise UnrunnableTaskError(problem)
 
 
-def refuse_unrunnable_tasks(tasks: Iterable[Any]) -> None:
+def refuse_unrunnable_tasks(tasks: Iterable[AnyTask]) -> None:
     """Let no process start with such a task.
 
     Raises:
@@ -62,7 +62,7 @@ def refuse_unrunnable_tasks(tasks: Iterable[Any]) -> None:
             raise SystemExit(f"error: {problem}")
 
 
-def check_result(result: Any) -> None:
+def check_result(result: object) -> None:
     """Refuse what a function returned instead of doing its work, as one does that some decorator has wrapped.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from celery import Celery, current_app
 from pydantic import BaseModel, ValidationError
 
-from trinity_celery._compat.celery import result_meta
+from trinity_celery._compat.celery import AnyTask, result_meta
 
 QUEUED = "QUEUED"
 PROGRESS = "PROGRESS"
@@ -52,7 +52,7 @@ class TaskStatus(BaseModel):
 
     task_id: str
     state: State
-    result: Any = None
+    result: object = None
     error: str | None = None
     progress: Progress | None = None
     task: str | None = None
@@ -83,7 +83,7 @@ def forget_task(app: Celery, task_id: str) -> None:
         app.log.get_default_logger().warning("task %s: its status cannot be removed: %s", task_id, error)
 
 
-def report_progress(task: Any, done: int, total: int) -> None:
+def report_progress(task: AnyTask, done: int, total: int) -> None:
     """Let the status endpoints say how far a task has come. Called directly, as in a test, it does nothing.
 
     Args:
@@ -121,7 +121,7 @@ def read_status(task_id: str) -> TaskStatus | None:
     )
 
 
-def _read_progress(value: Any) -> Progress | None:
+def _read_progress(value: object) -> Progress | None:
     try:
         return Progress.model_validate(value)
     except ValidationError:  # a task may say in its own way how far it has come
