@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
-from trinity_celery.transactions.idempotency import KEEP, SqlKeys, fingerprint, fingerprint_of, key_of
+from trinity_celery._compat.celery import AnyTask
+from trinity_celery.transactions.idempotency import KEEP, Result, SqlKeys, fingerprint, fingerprint_of, key_of
 
 
 class Database(ABC):
@@ -33,7 +34,7 @@ class Database(ABC):
         """How the driver marks a parameter."""
 
     @abstractmethod
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> Any:
         """Run a statement in the transaction that is open.
 
         Args:
@@ -45,7 +46,7 @@ class Database(ABC):
         """
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[Any]:
+    def transaction(self) -> AbstractContextManager[object]:
         """Open a transaction, or a savepoint within the one that is open.
 
         Returns:
@@ -57,7 +58,7 @@ class Database(ABC):
         """Return whether a transaction is open here."""
 
     @abstractmethod
-    def after_commit(self, call: Callable[[], Any]) -> None:
+    def after_commit(self, call: Callable[[], object]) -> None:
         """Call something when the transaction that is open has been committed; forget it if that is rolled back.
 
         Args:
@@ -69,7 +70,7 @@ class Database(ABC):
         """The keys of effects in this database."""
         return SqlKeys(self.execute, f"{self.prefix}_idempotency_key", self.placeholder)
 
-    def once(self, task: Any, effect: Callable[[], Any]) -> Any:
+    def once(self, task: AnyTask, effect: Callable[[], Result]) -> Result:
         """Run ``effect`` in a transaction, once for the key of a task.
 
         Everything that ``effect`` writes to this database, and the tasks that it sends, belong to the transaction.
@@ -87,7 +88,7 @@ class Database(ABC):
         with self.transaction():
             return self.keys.once(key_of(task), effect, fingerprint_of(task))
 
-    def once_for(self, key: str | None, asked: Any, effect: Callable[[], Any]) -> Any:
+    def once_for(self, key: str | None, asked: object, effect: Callable[[], Result]) -> Result:
         """Run ``effect`` in a transaction, once for the key of a request.
 
         A request that is repeated meanwhile waits for the first one. Tasks that ``effect`` sends belong to the

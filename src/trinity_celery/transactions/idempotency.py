@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from celery.utils.log import get_task_logger
@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from redis import Redis
 from redis.exceptions import RedisError
 
+from trinity_celery._compat.celery import AnyTask
 from trinity_celery.connections.scripts import read_script
 from trinity_celery.errors import InvalidKeyError, KeyHeldError, KeyReusedError
 from trinity_celery.messages.payloads import payload_identity
@@ -34,13 +35,15 @@ KEEP = timedelta(days=7)  # how long a key is remembered
 
 logger = get_task_logger(__name__)
 
-Execute = Callable[[str, Sequence[Any]], Any]
+Result = TypeVar("Result")
+
+Execute = Callable[[str, Sequence[object]], Any]
 
 
 class Keys(Protocol):
     """Where the keys are kept."""
 
-    def once(self, key: str, effect: Callable[[], Any], fingerprint: str | None = None) -> Any:
+    def once(self, key: str, effect: Callable[[], Result], fingerprint: str | None = None) -> Result:
         """Run ``effect`` unless it was done under ``key``.
 
         Args:
@@ -56,7 +59,7 @@ class Keys(Protocol):
         """
 
 
-def fingerprint(asked: Any) -> str:
+def fingerprint(asked: object) -> str:
     """Return a hash from which what was asked for cannot be read.
 
     Neither the order of fields counts nor whether a default is spelt out, so that a field with a default may be added
@@ -90,7 +93,7 @@ def request_key(value: str | None, *, endpoint: str, caller: str) -> str | None:
     return f"request:{fingerprint([endpoint, caller, value])}"
 
 
-def key_of(task: Any) -> str:
+def key_of(task: AnyTask) -> str:
     """Return the key of a running task: the one it was sent with, else its id.
 
     With the id, a delivery that is repeated has its effect once, and each sending its own. Keys of different tasks are
@@ -103,14 +106,18 @@ def key_of(task: Any) -> str:
     return f"{task.name}:{headers.get(HEADER) or task.request.id or uuid4()}"
 
 
-def fingerprint_of(task: Any) -> str | None:
+def fingerprint_of(task: AnyTask) -> str | None:
     """Return the fingerprint of what a running task was asked to do: its contract's key, else all its arguments.
 
     Args:
         task: the task's ``self``. Called directly, it has none, as its key is a new one.
     """
     request = task.request
-    return None if request.called_directly else fingerprint(payload_identity(task, request.args, request.kwargs))
+    return (
+        None
+        if request.called_directly
+        else fingerprint(payload_identity(task, request.args or (), request.kwargs or {}))
+    )
 
 
 def _compare(key: str, first: str | None, asked: str | None) -> None:
@@ -144,7 +151,7 @@ class SqlKeys:
         )
         self._execute(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})", ())
 
-    def once(self, key: str, effect: Callable[[], Any], fingerprint: str | None = None) -> Any:
+    def once(self, key: str, effect: Callable[[], Result], fingerprint: str | None = None) -> Result:
         """Run ``effect`` unless it was done under ``key``.
 
         Args:
@@ -165,7 +172,8 @@ class SqlKeys:
             query = f"SELECT fingerprint, result FROM {self._table} WHERE key = {mark}"
             first, kept = self._execute(query, (key,)).fetchone()
             _compare(key, first, fingerprint)
-            return json.loads(kept)
+            known: Result = json.loads(kept)
+            return known
         result = effect()
         self._execute(f"UPDATE {self._table} SET result = {mark} WHERE key = {mark}", (json.dumps(result), key))
         return result
@@ -208,7 +216,7 @@ class RedisKeys:
         self._lease = lease
         self._keep = keep
 
-    def once(self, key: str, effect: Callable[[], Any], fingerprint: str | None = None) -> Any:
+    def once(self, key: str, effect: Callable[[], Result], fingerprint: str | None = None) -> Result:
         """Run ``effect`` unless it was done under ``key``.
 
         Args:
@@ -228,7 +236,8 @@ class RedisKeys:
         name, asked = f"{self._project}:idempotency:{key}", f"{ASKED}{fingerprint}" if fingerprint else ""
         claim = f"{HELD}{uuid4()}{asked}"
         if not self._client.set(name, claim, nx=True, px=self._lease):
-            return self._result(name, key, fingerprint)
+            known: Result = self._result(name, key, fingerprint)
+            return known
         try:
             result = effect()
         except BaseException:
@@ -241,10 +250,10 @@ class RedisKeys:
         return result
 
     def _result(self, name: str, key: str, fingerprint: str | None) -> Any:
-        stored: Any = self._client.get(name)
+        stored = self._client.get(name)
         text, _, first = (bytes_to_str(stored) if stored else "").partition(ASKED)
         _compare(key, first, fingerprint)
         if text.startswith(DONE):
             return json.loads(text.removeprefix(DONE))
-        left: Any = self._client.pttl(name)
+        left = self._client.pttl(name)
         raise KeyHeldError(key, max(left, 0) / 1000)

@@ -11,7 +11,6 @@ bring a broker, or a process, of their own.
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 from celery.utils.log import get_task_logger
 
@@ -23,7 +22,7 @@ BATCH = 1000
 
 logger = get_task_logger(__name__)
 
-Publish = Callable[[Message], Any]
+Publish = Callable[[Message], object]
 
 
 def write_down(database: Database, message: Message) -> None:
