@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from celery import Celery
 from celery.app.task import Context
@@ -11,7 +11,7 @@ from kombu import Connection
 from kombu.message import Message as Delivery
 
 from trinity_celery.config.runtime import Runtime
-from trinity_celery.config.settings import CelerySettings, Role
+from trinity_celery.config.settings import CelerySettings, Configuration, Role
 from trinity_celery.messages.message import Message
 
 
@@ -57,7 +57,7 @@ class Broker(Protocol):
     def batch(self) -> int:
         """How many messages may be sent at once, all of them or none where the broker can do that."""
 
-    def configuration(self, runtime: Runtime, role: Role) -> dict[str, Any]:
+    def configuration(self, runtime: Runtime, role: Role) -> Configuration:
         """Return the part of Celery's configuration that only holds for this broker.
 
         Args:

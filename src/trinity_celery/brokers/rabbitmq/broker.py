@@ -5,7 +5,6 @@ https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/rabbitmq
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from amqp.exceptions import AccessRefused, InternalError, NotAllowed
 from celery import Celery
@@ -17,7 +16,7 @@ from trinity_celery.brokers.rabbitmq import dead_queue, publisher
 from trinity_celery.brokers.rabbitmq.connection import count_waiting
 from trinity_celery.brokers.rabbitmq.worker_queue import TaskQueue, WorkerQueue
 from trinity_celery.config.runtime import Runtime
-from trinity_celery.config.settings import CelerySettings, Role
+from trinity_celery.config.settings import CelerySettings, Configuration, Role
 from trinity_celery.connections.tls import amqp_tls
 from trinity_celery.messages.message import Message
 
@@ -37,7 +36,7 @@ RIGHTS = {
 LONGEST_DELAY = 2**MAX_NUMBER_OF_BITS_TO_USE - 1  # seconds: some eight years
 
 
-def queue_arguments(project: str) -> dict[str, Any]:
+def queue_arguments(project: str) -> dict[str, object]:
     """Return what every queue of a project is declared with. RabbitMQ refuses to declare one anew with other arguments.
 
     https://www.rabbitmq.com/docs/quorum-queues
@@ -87,7 +86,7 @@ class RabbitMQBroker:
             f"{CONSUMER_TIMEOUT} s (consumer_timeout)"
         )
 
-    def configuration(self, runtime: Runtime, role: Role) -> dict[str, Any]:
+    def configuration(self, runtime: Runtime, role: Role) -> Configuration:
         """Return the part of Celery's configuration that only holds for RabbitMQ.
 
         Raises:
@@ -97,7 +96,7 @@ class RabbitMQBroker:
         longest, why = self.redelivery(settings)
         if settings.celery_task_time_limit >= longest:
             raise SystemExit(f"CELERY_TASK_TIME_LIMIT: {settings.celery_task_time_limit} s is too long: {why}")
-        options: dict[str, Any] = {
+        options: dict[str, object] = {
             # Without confirms, a message sent to a broker that just died counts as sent.
             "confirm_publish": True,
         }

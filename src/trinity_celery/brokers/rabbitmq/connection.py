@@ -10,10 +10,10 @@ from typing import Any
 
 from amqp import Message as Content
 from celery import Celery
-from kombu import Connection
+from kombu import Connection, Queue
 
 from trinity_celery._compat.amqp import listen
-from trinity_celery.brokers.rabbitmq.transport import BlockedError
+from trinity_celery.brokers.rabbitmq.transport import BlockedError, Channel
 from trinity_celery.connections.timeouts import DEADLINE, UNREACHABLE
 from trinity_celery.errors import BrokerUnavailableError
 from trinity_celery.messages.backpressure import backpressure_of
@@ -39,7 +39,7 @@ def count_waiting(connection: Connection, queue: str) -> int:
 class Confirmations:
     """Which messages of a channel await their confirmation, by their numbers, and what became of the others."""
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._last = 0
         self._awaited: dict[int, int] = {}  # the number of a message and that of its parcel
         self.refused: set[int] = set()
@@ -69,7 +69,7 @@ class Confirmations:
     def _refuse(self, number: int, multiple: bool) -> None:
         self.refused.update(self._settle(number, multiple))
 
-    def _give_back(self, error: Exception, exchange: str, routing_key: str, message: Any) -> None:
+    def _give_back(self, error: Exception, exchange: str, routing_key: str, message: object) -> None:
         self.unroutable.add(routing_key)
 
 
@@ -81,8 +81,7 @@ class Wire:
         # Nobody would answer heartbeats in between, and confirmations are counted here.
         # Half of the deadline, as there may be two questions: whether the queue is full, and what is to be sent.
         transport_options = {"confirm_publish": False, "read_timeout": DEADLINE / 2, "write_timeout": DEADLINE / 2}
-        options: Any = {"heartbeat": 0, "transport_options": transport_options}
-        self._connection: Connection = app.connection_for_write(**options)
+        self._connection = app.connection_for_write(heartbeat=0, transport_options=transport_options)
         self._lost = (*self._connection.connection_errors, *self._connection.channel_errors)
         self._queues = app.conf.task_queues
         self._channel: Any = None
@@ -165,7 +164,7 @@ class Wire:
             )
             self._confirmations.add(number)
 
-    def _declare(self, queue: Any, routing_key: str) -> None:
+    def _declare(self, queue: Queue, routing_key: str) -> None:
         if routing_key not in self._declared:
             queue.bind(self._channel).declare()
             self._declared.add(routing_key)

@@ -3,12 +3,13 @@
 https://www.rabbitmq.com/docs/dlx
 """
 
+from collections.abc import Mapping
 from datetime import UTC
-from typing import Any
 
 from celery import Celery
 from celery.signals import before_task_publish
 from kombu import Queue
+from kombu.message import Message
 
 from trinity_celery.brokers.base import Quarantined, Recorder
 from trinity_celery.config.runtime import runtime_of
@@ -33,7 +34,7 @@ def dead_queue(name: str) -> Queue:
 
 
 @before_task_publish.connect
-def let_workers_expire(properties: Any, **_: Any) -> None:
+def let_workers_expire(properties: dict[str, object], **_: object) -> None:
     """Take the time to live off every task that is sent: a worker finds out that it came too late, and says so.
 
     RabbitMQ would drop it without a word. https://www.rabbitmq.com/docs/ttl
@@ -41,9 +42,10 @@ def let_workers_expire(properties: Any, **_: Any) -> None:
     properties.pop("expiration", None)
 
 
-def hand_over(delivery: Any, recorder: Recorder) -> None:
+def hand_over(delivery: Message, recorder: Recorder) -> None:
     """Hand a message from the queue of dead ones to ``recorder``; raise whatever that raises."""
-    match delivery.headers.get("x-death"):
+    headers: Mapping[str, object] = delivery.headers
+    match headers.get("x-death"):
         case [dict() as death, *_]:
             pass
         case _:
@@ -70,7 +72,7 @@ def collect(app: Celery, recorder: Recorder) -> int:
     count = 0
     options = {"read_timeout": PATIENCE, "write_timeout": PATIENCE}
     with app.connection_for_read(connect_timeout=PATIENCE, transport_options=options) as connection:
-        channel: Any = connection.channel()
+        channel = connection.channel()
         queue = dead_queue(name_of(runtime_of(app).project.name))(channel)
         queue.declare()
         while delivery := queue.get(accept=["json"]):

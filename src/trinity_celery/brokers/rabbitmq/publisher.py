@@ -11,17 +11,18 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from celery import Celery
 from celery.utils.log import get_logger
 
+from trinity_celery._compat.redis import Command
 from trinity_celery.brokers.celery_publisher import publish_by_celery, publish_by_celery_async
 from trinity_celery.brokers.rabbitmq.connection import Parcel, Problem, Wire, count_waiting
 from trinity_celery.brokers.rabbitmq.transport import BlockedError
-from trinity_celery.brokers.redis.publisher import Command, async_line_to, close_lines, line_to, notes
+from trinity_celery.brokers.redis.publisher import async_line_to, close_lines, line_to, notes
 from trinity_celery.brokers.steps import run, run_async
 from trinity_celery.connections.circuit_breaker import Breaker
 from trinity_celery.connections.timeouts import DEADLINE, UNREACHABLE, unreachable_is_unavailable, within_deadline
@@ -152,7 +153,7 @@ class AsyncWire:
 
 _wires: dict[str, Wires] = {}
 _async_wires: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, AsyncWire]] = WeakKeyDictionary()
-_of_parents: list[Any] = []  # kept, as a client that is collected would close the parent's connection
+_of_parents: list[object] = []  # kept, as a client that is collected would close the parent's connection
 
 
 def _forget_wires() -> None:

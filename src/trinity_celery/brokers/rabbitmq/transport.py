@@ -64,7 +64,7 @@ class Channel(pyamqp.Channel):
             finally:
                 connection.is_looking = False
 
-    def basic_publish_confirm(self, msg: Any, exchange: str = "", *arguments: Any, **options: Any) -> Any:
+    def basic_publish_confirm(self, msg: object, exchange: str = "", *arguments: object, **options: object) -> Any:
         """Publish, and wait for the confirmation; whoever cannot wait for the end of an alarm sends nothing in one."""
         connection = self.connection
         if connection and (connection.is_in_a_hurry or exchange.endswith(PIDBOX)):
@@ -104,7 +104,7 @@ class Channel(pyamqp.Channel):
             return None
         return super().close(*arguments, **options)
 
-    def _publish_confirmed(self, *arguments: Any, **options: Any) -> Any:
+    def _publish_confirmed(self, *arguments: object, **options: object) -> object:
         self._is_returned = False
         result = super().basic_publish_confirm(*arguments, **options)
         self.connection.taken_at = monotonic()
@@ -113,7 +113,7 @@ class Channel(pyamqp.Channel):
             raise NoQueueError("no queue gets this message: it is sent to an exchange to which no queue is bound")
         return result
 
-    def _note_return(self, *_: Any) -> None:
+    def _note_return(self, *_: object) -> None:
         self._is_returned = True
 
 

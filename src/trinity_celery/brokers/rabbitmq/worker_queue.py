@@ -6,6 +6,7 @@ from typing import Any
 from amqp.exceptions import PreconditionFailed
 from celery.utils.log import get_logger
 from kombu import Queue
+from kombu.transport.base import StdChannel
 
 from trinity_celery.brokers.rabbitmq.dead_queue import dead_queue
 
@@ -14,7 +15,7 @@ OLDEST_VERSION = (3, 10)  # on which the tests run; it brought at-least-once dea
 logger = get_logger(__name__)
 
 
-def version_problem(properties: Mapping[str, Any]) -> str | None:
+def version_problem(properties: Mapping[str, object]) -> str | None:
     """Return what is wrong with the version that a server names when a client connects; ``None`` if nothing is.
 
     Args:
@@ -30,10 +31,9 @@ def version_problem(properties: Mapping[str, Any]) -> str | None:
 class TaskQueue(Queue):
     """A queue whose dead messages have a place to go to as soon as it is there itself."""
 
-    def declare(self, nowait: bool = False, channel: Any = None) -> str:
+    def declare(self, nowait: bool = False, channel: StdChannel | None = None) -> str:
         """Declare both."""
-        arguments: Any = self.queue_arguments
-        name = arguments["x-dead-letter-routing-key"]
+        name = (self.queue_arguments or {})["x-dead-letter-routing-key"]
         dead_queue(name)(channel or self.channel).declare(nowait=nowait)
         return str(super().declare(nowait=nowait, channel=channel))
 
@@ -41,7 +41,7 @@ class TaskQueue(Queue):
 class WorkerQueue(TaskQueue):
     """A queue that a worker declares when it starts."""
 
-    def declare(self, nowait: bool = False, channel: Any = None) -> str:
+    def declare(self, nowait: bool = False, channel: StdChannel | None = None) -> str:
         """Declare it.
 
         Raises:

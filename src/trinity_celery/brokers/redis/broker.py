@@ -5,7 +5,6 @@ https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.ht
 
 import socket
 from collections.abc import Sequence
-from typing import Any
 
 from celery import Celery
 from kombu import Connection, Exchange, Queue
@@ -16,7 +15,7 @@ from trinity_celery.brokers.base import Recorder
 from trinity_celery.brokers.redis import leases, publisher, quarantine
 from trinity_celery.brokers.redis.channel import count_waiting
 from trinity_celery.config.runtime import Runtime
-from trinity_celery.config.settings import CelerySettings, Role
+from trinity_celery.config.settings import CelerySettings, Configuration, Role
 from trinity_celery.connections.tls import redis_tls
 from trinity_celery.messages.message import Message
 
@@ -37,7 +36,7 @@ class RedisBroker:
     default_port = 6379
     batch = 250
 
-    def configuration(self, runtime: Runtime, role: Role) -> dict[str, Any]:
+    def configuration(self, runtime: Runtime, role: Role) -> Configuration:
         """Return the part of Celery's configuration that only holds for Redis and Valkey."""
         settings, patient = runtime.settings, role == "worker"
         queues = runtime.all_queues()
@@ -98,7 +97,7 @@ class RedisBroker:
         """Connect, once; raise whatever the client raises."""
         with app.connection_for_write() as connection:
             # By itself it would try again after two seconds, when nobody waits any more to hear what is wrong.
-            transport: Any = connection.transport
+            transport = connection.transport
             transport.close_connection(transport.establish_connection())
 
     def collect(self, app: Celery, recorder: Recorder) -> int:

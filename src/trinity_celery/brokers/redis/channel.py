@@ -32,7 +32,7 @@ def count_waiting(connection: Connection, queue: str) -> int:
 class OneClient:
     """To be mixed into kombu's Redis channel. The client goes when its connections do, as after a fork."""
 
-    pool: Any
+    pool: object
     _client: Any = None
 
     def list_of(self, queue: str, step: int) -> str:
@@ -40,7 +40,7 @@ class OneClient:
         key: str = self._q_for_pri(queue, step)  # type: ignore[attr-defined]
         return key
 
-    def _create_client(self, asynchronous: bool = False) -> Any:
+    def _create_client(self, asynchronous: bool = False) -> object:
         if asynchronous:
             return super()._create_client(asynchronous=True)  # type: ignore[misc]
         if self._client is None or self._client.connection_pool is not self.pool:
@@ -62,8 +62,8 @@ class OneClient:
             return sum(pipe.execute()[::2])
 
     def basic_publish(
-        self, message: Any, exchange: str, routing_key: str, mandatory: bool = False, **options: Any
-    ) -> Any:
+        self, message: object, exchange: str, routing_key: str, mandatory: bool = False, **options: object
+    ) -> object:
         """Publish ``message``; kombu drops what no queue gets, also what must not be dropped.
 
         Raises:
@@ -82,13 +82,13 @@ class OneClient:
             level = logging.DEBUG if queue in self._expires else logging.WARNING  # type: ignore[attr-defined]
             logger.log(level, "queue %s: cannot be bound to exchange %s: %s", queue, exchange, error)
 
-    def _refresh_bindings(self, queues: Any) -> None:
+    def _refresh_bindings(self, queues: object) -> None:
         try:
             super()._refresh_bindings(queues)  # type: ignore[misc]
         except OutOfMemoryError as error:
             logger.debug("bindings cannot be refreshed: %s", error)  # kombu tries again
 
-    def _put(self, queue: str, message: Any, **options: Any) -> None:
+    def _put(self, queue: str, message: object, **options: object) -> None:
         """Put a message into a queue; nobody waits for long for an answer to remote control."""
         try:
             super()._put(queue, message, **options)  # type: ignore[misc]
@@ -97,7 +97,7 @@ class OneClient:
                 raise
             logger.warning("queue %s: cannot take an answer to remote control: %s", queue, error)
 
-    def _delete(self, queue: str, *args: Any, **options: Any) -> None:
+    def _delete(self, queue: str, *args: object, **options: object) -> None:
         try:
             super()._delete(queue, *args, **options)  # type: ignore[misc]
         except OutOfMemoryError:  # all but the transaction is done
@@ -108,7 +108,7 @@ class OneClient:
             if not self._closing:  # type: ignore[attr-defined]
                 raise
 
-    def _has_queue(self, queue: str, **_: Any) -> bool:
+    def _has_queue(self, queue: str, **_: object) -> bool:
         with self.conn_or_acquire() as client:  # type: ignore[attr-defined]
             return bool(client.exists(*self._keys(queue)))
 

@@ -22,7 +22,9 @@ from typing import Any
 from kombu.log import get_logger
 from kombu.utils.encoding import bytes_to_str
 from redis import ConnectionPool, Redis
+from redis.commands.core import Script
 from redis.exceptions import RedisError
+from redis.typing import EncodableT
 
 from trinity_celery.connections.scripts import read_script
 
@@ -51,13 +53,13 @@ class Leases:
         """Take the arguments of a connection, the prefix of all keys, seconds, and how often a message may be lost."""
         timeout = {"socket_timeout": max(lease / RENEWALS, 0.5)}
         self._client = Redis(connection_pool=ConnectionPool(**{**connection, **timeout}))
-        self._scripts: dict[str, Any] = {}
+        self._scripts: dict[str, Script] = {}
         self._keys = [f"{prefix}{name}" for name in KEYS]
         self._lease = lease
         self._limit = delivery_limit
         self._held: dict[str, None] = {}
         self._done: deque[str] = deque()  # acknowledged, and not yet on the way to the server
-        self._settlements: dict[str, Callable[[], Any]] = {}  # what the server has not yet confirmed
+        self._settlements: dict[str, Callable[[], object]] = {}  # what the server has not yet confirmed
         self._loop, self._turned_at = 0, 0.0  # the thread of the loop, and when that last turned
         self._seen_at = 0.0  # by the server's clock
         self._recovers_from = monotonic() + lease / 2  # after an outage others may need a moment to come back
@@ -70,7 +72,7 @@ class Leases:
             self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
             self._thread.start()
 
-    def claim_command(self, lists: Mapping[str, str], wanted: int, done: list[str], *, whole: bool) -> list[Any]:
+    def claim_command(self, lists: Mapping[str, str], wanted: int, done: list[str], *, whole: bool) -> list[object]:
         """Return the command that takes messages from ``lists``, keys to names of queues, and forgets others.
 
         Args:
@@ -143,14 +145,14 @@ class Leases:
         self.flush()
         self.give_back([tag for tag in list(self._held) if tag not in tags])
 
-    def _settle(self, tag: str, settlement: Callable[[], Any]) -> None:
+    def _settle(self, tag: str, settlement: Callable[[], object]) -> None:
         self._held.pop(tag, None)
         try:
             settlement()
         except (RedisError, OSError):
             self._settlements[tag] = settlement
 
-    def _run(self, script: str, *arguments: Any) -> Any:
+    def _run(self, script: str, *arguments: EncodableT) -> Any:
         if script not in self._scripts:
             self._scripts[script] = self._client.register_script(_script(script))
         return self._scripts[script](keys=self._keys, args=arguments)
@@ -192,10 +194,10 @@ class Leases:
         self._seen_at = seen_at
 
 
-_leases: dict[tuple[Any, ...], Leases] = {}
+_leases: dict[tuple[object, ...], Leases] = {}
 
 
-def leases_on(connection: Mapping[str, Any], prefix: str, lease: float, delivery_limit: int) -> Leases:
+def leases_on(connection: Mapping[str, object], prefix: str, lease: float, delivery_limit: int) -> Leases:
     """Return what this process has leased from the server that ``connection`` leads to."""
     place = (*(connection.get(name) for name in ("host", "port", "path", "db")), prefix)
     if place not in _leases:

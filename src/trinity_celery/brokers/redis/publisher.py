@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.retry import Retry
 
-from trinity_celery._compat.redis import new_connection
+from trinity_celery._compat.redis import AsyncConnection, Command, Connection, new_connection
 from trinity_celery.brokers.celery_publisher import publish_by_celery, publish_by_celery_async
 from trinity_celery.brokers.redis.channel import count_waiting
 from trinity_celery.brokers.steps import run, run_async
@@ -40,10 +40,8 @@ from trinity_celery.messages.status import queued_note
 
 TOGETHER = 16  # senders in one event loop whose commands make one round trip
 
-Command = tuple[Any, ...]
 
-
-def _options(runtime: Runtime, url: str) -> dict[str, Any]:
+def _options(runtime: Runtime, url: str) -> dict[str, object]:
     verified = redis_tls(url, runtime.settings.ca_file)
     return {"socket_keepalive": True, "client_name": f"{runtime.project.name}-publisher", **verified}
 
@@ -59,10 +57,10 @@ class Line:
         # Half of the deadline, as there may be two questions: whether the queue is full, and what is to be sent.
         options = _options(runtime, url) | {"socket_timeout": DEADLINE / 2, "socket_connect_timeout": DEADLINE / 2}
         self._pool = ConnectionPool.from_url(url, **options, retry=Retry(NoBackoff(), 0))
-        self._idle: deque[Any] = deque()  # connections that await no reply
+        self._idle: deque[Connection] = deque()  # connections that await no reply
         self._breaker = Breaker()
 
-    def execute(self, commands: Sequence[Command]) -> list[Any]:
+    def execute(self, commands: Sequence[Command]) -> list[object]:
         """Run ``commands``, all of them or none, and return the replies, which may be errors.
 
         Raises:
@@ -80,11 +78,11 @@ class Line:
             left = began + DEADLINE - monotonic()
             return within_deadline(lambda: self._run(new_connection(self._pool), commands), left)
 
-    def _run(self, connection: Any, commands: Sequence[Command]) -> list[Any]:
+    def _run(self, connection: Connection, commands: Sequence[Command]) -> list[object]:
         sent = _in_transaction(commands)
         try:
             connection.send_packed_command(connection.pack_commands(sent), check_health=False)
-            replies: list[Any] = [connection.read_response() for _ in sent]
+            replies = [connection.read_response() for _ in sent]
         except BaseException:
             connection.disconnect()
             raise
@@ -99,19 +97,19 @@ class AsyncLine:
         # None: there is a deadline for everything together, which also holds while the event loop is busy.
         options = _options(runtime, url) | {"socket_timeout": None, "socket_connect_timeout": None}
         self._pool = AsyncConnectionPool.from_url(url, **options, retry=AsyncRetry(NoBackoff(), 0))
-        self._connection: Any = None
-        self._waiting: deque[tuple[Sequence[Command], asyncio.Future[list[Any]]]] = deque()
+        self._connection: AsyncConnection | None = None
+        self._waiting: deque[tuple[Sequence[Command], asyncio.Future[list[object]]]] = deque()
         self._busy = False
         self._worker: asyncio.Task[None] | None = None
 
-    async def execute(self, commands: Sequence[Command]) -> list[Any]:
+    async def execute(self, commands: Sequence[Command]) -> list[object]:
         """Run ``commands``, all of them or none, and return the replies, which may be errors.
 
         Raises:
             redis.RedisError: the server could not be reached.
         """
         if self._busy:
-            future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[list[object]] = asyncio.get_running_loop().create_future()
             self._waiting.append((commands, future))
             return await future
         self._busy = True
@@ -153,20 +151,20 @@ class AsyncLine:
             if not future.done():
                 future.set_result(answers)
 
-    async def _execute(self, commands: Sequence[Command]) -> list[Any]:
+    async def _execute(self, commands: Sequence[Command]) -> list[object]:
         if self._connection is not None:
             # The server may have closed it since it was last used.
             with suppress(LostConnectionError):
-                return await self._run(commands)
+                return await self._run(self._connection, commands)
         self._connection = new_connection(self._pool)
-        return await self._run(commands)
+        return await self._run(self._connection, commands)
 
-    async def _run(self, commands: Sequence[Command]) -> list[Any]:
-        connection, sent = self._connection, _in_transaction(commands)
+    async def _run(self, connection: AsyncConnection, commands: Sequence[Command]) -> list[object]:
+        sent = _in_transaction(commands)
         try:
             await connection.connect()
             await connection.send_packed_command(connection.pack_commands(sent), check_health=False)
-            replies: list[Any] = [await connection.read_response() for _ in sent]
+            replies = [await connection.read_response() for _ in sent]
         except BaseException:
             self._connection = None
             await connection.disconnect(nowait=True)
@@ -282,7 +280,7 @@ def _questions(app: Celery, messages: Sequence[Message]) -> Iterator[tuple[str, 
             yield queue, [("LLEN", f"{prefix}{queue}{suffix}") for suffix in suffixes]
 
 
-def _check(replies: Sequence[Any]) -> None:
+def _check(replies: Sequence[object]) -> None:
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply

@@ -11,8 +11,9 @@ from contextlib import suppress
 from queue import Empty
 from threading import get_ident
 from time import monotonic
-from typing import Any
+from typing import Self
 
+from kombu import Connection
 from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.transport import virtual
@@ -44,7 +45,7 @@ class QoS(stock.QoS):
 
     channel: "Channel"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._since = 0.0
         self._done_since = self._done_before = 0
@@ -78,7 +79,7 @@ class QoS(stock.QoS):
         if waiting not in (None, get_ident()):
             self.channel.connection.cycle.ring()
 
-    def append(self, message: Any, delivery_tag: str) -> None:
+    def append(self, message: object, delivery_tag: str) -> None:
         """Note a message that was delivered."""
         if self.channel.leases.holds(delivery_tag):
             virtual.QoS.append(self, message, delivery_tag)
@@ -101,12 +102,12 @@ class QoS(stock.QoS):
         else:
             self.ack(delivery_tag)
 
-    def restore_visible(self, *args: Any, **options: Any) -> None:
+    def restore_visible(self, *args: object, **options: object) -> None:
         """Put back what workers of kombu's own transport lost; on a full server, which refuses the lock, later."""
         with suppress(OutOfMemoryError):
             super().restore_visible(*args, **options)
 
-    def restore_unacked(self, client: Any = None) -> None:
+    def restore_unacked(self, client: object = None) -> None:
         """Put back what was not acknowledged, in the order in which it came."""
         self.channel.leases.give_back(reversed(self._delivered))
         self._delivered.clear()
@@ -185,14 +186,17 @@ class Source:
                 self._channel.claiming.add(self)
             self.client.connection.send_command(*command)
 
-    def _wait(self) -> list[Any]:
+    def _wait(self) -> list[object]:
         # Moves the next message to where it is. No other command waits for a list and takes nothing from it.
         return ["BLMOVE", self._own_list, self._own_list, "RIGHT", "RIGHT", self._channel.longest_wait]
 
-    def _claim(self) -> list[Any]:
+    def _claim(self) -> list[object]:
         leases = self._channel.leases
         self._done = leases.take_done()
-        return leases.claim_command(self._lists, self.wanted, self._done, whole=not self._script_is_known)
+        command: list[object] = leases.claim_command(
+            self._lists, self.wanted, self._done, whole=not self._script_is_known
+        )
+        return command
 
     def read(self) -> bool:
         """Read the reply, and deliver the messages that it holds.
@@ -271,7 +275,7 @@ class Channel(OneClient, stock.Channel):
     delivery_limit: int = 5  # so many workers a message may take down; then it is set aside
     from_transport_options = (*stock.Channel.from_transport_options, "lease", "delivery_limit")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         self.sources: dict[tuple[str, int], Source] = {}  # by queue and step of priority
         # There may be hundreds, so nothing that each turn of the loop does looks at them all.
         self.free: set[Source] = set()  # which await no reply
@@ -295,7 +299,7 @@ class Channel(OneClient, stock.Channel):
         """
         return float(self.connection.brpop_timeout * len(self.priority_steps))
 
-    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
+    def basic_consume(self, queue: str, no_ack: bool, *args: object, **kwargs: object) -> str:
         """Begin to consume ``queue``. Only what is to be acknowledged is leased."""
         if not no_ack and queue not in self._fanout_queues:
             for step in self.priority_steps:
@@ -304,14 +308,15 @@ class Channel(OneClient, stock.Channel):
                     self.handlers[source.type] = source.read
                     self.free.add(source)
             self.leases.begin()
-        return super().basic_consume(queue, no_ack, *args, **kwargs)
+        tag: str = super().basic_consume(queue, no_ack, *args, **kwargs)
+        return tag
 
     def room(self) -> int:
         """Return how many more messages may be claimed beside those that are on their way."""
         room: int = min(self.qos.room(), BATCH)
         return max(0, room - sum(source.wanted for source in self.claiming))
 
-    def new_client(self) -> Any:
+    def new_client(self) -> object:
         """Return a client with a connection of its own."""
         return self._create_client(asynchronous=True)
 
@@ -335,7 +340,7 @@ class Channel(OneClient, stock.Channel):
             self.leases.flush()
         super().close()
 
-    def _poll_error(self, type: str, **options: Any) -> None:
+    def _poll_error(self, type: str, **options: object) -> None:
         self.handlers[type]() if type in self.handlers else super()._poll_error(type, **options)
 
 
@@ -345,18 +350,17 @@ class Poller(stock.MultiChannelPoller):
     def __init__(self) -> None:
         super().__init__()
         self.new_sockets: set[int] = set()
-        self.hub: Any = None  # the worker's loop, if it turns in one
+        self.hub: object = None  # the worker's loop, if it turns in one
         self._bell: Bell | None = None
 
     @property
-    def fds(self) -> dict[int, Any]:
+    def fds(self) -> dict[int, tuple[stock.Channel, str]]:
         """The sockets to wait for; with a loop, those that are to be added to it.
 
         These are new, or the loop has given them up; a new one may have the number of an old one.
         """
         if self.hub is None:
-            waited_for: dict[int, Any] = super().fds
-            return waited_for
+            return super().fds
         known = self.hub.readers.keys() - self.new_sockets
         self.new_sockets.clear()
         return {fd: self._fd_to_chan[fd] for fd in self._fd_to_chan.keys() - known - self._paused_brpop.keys()}
@@ -380,7 +384,7 @@ class Poller(stock.MultiChannelPoller):
             self._bell = None
         super().close()
 
-    def _register(self, channel: Channel, client: Any, type: str) -> None:
+    def _register(self, channel: Channel, client: object, type: str) -> None:
         super()._register(channel, client, type)
         self.new_sockets.add(socket_of(client.connection).fileno())
 
@@ -433,11 +437,11 @@ class Transport(stock.Transport):
 
     Channel = Channel
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = Poller()
 
-    def establish_connection(self) -> Any:
+    def establish_connection(self) -> Self:
         """Connect, if the server takes writes: whoever needs it waits, as for one that cannot be reached.
 
         Raises:
@@ -453,13 +457,13 @@ class Transport(stock.Transport):
             raise
         return connection
 
-    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+    def register_with_event_loop(self, connection: Connection, loop: object) -> None:
         """Let the worker's loop read what comes."""
         self.cycle.hub = loop
         super().register_with_event_loop(connection, loop)
 
 
-def keep_running_tasks(connection: Any) -> None:
+def keep_running_tasks(connection: object) -> None:
     """Let ``connection``, which is broken, be closed without giving back messages whose tasks still run."""
     if connection is not None and isinstance(connection.transport, Transport):
         for channel in connection.transport.channels or ():
