@@ -45,7 +45,7 @@ class Contract(Generic[Payload]):
     queue: str
     payload: type[Payload]
     keeps_result: bool = True
-    key: Callable[[Any], str] | None = None
+    key: Callable[[Payload], str] | None = None
     outbox: bool = False
     project: Project | None = None
 
@@ -172,10 +172,10 @@ class Contract(Generic[Payload]):
         arguments = self.payload.model_construct(**fields).model_dump(mode="json", exclude_unset=True)
         return self._part(arguments, self._key(None, idempotency_key), immutable=False)
 
-    def _part(self, arguments: dict[str, Any], key: str | None, *, immutable: bool) -> Signature:
+    def _part(self, arguments: dict[str, object], key: str | None, *, immutable: bool) -> Signature:
         check_size(sending_app(self.project), self.name, (), arguments)
         shown = shown_arguments((), arguments)
-        options: dict[str, Any] = {
+        options: dict[str, object] = {
             "queue": self.queue,
             "ignore_result": not self.keeps_result,
             "headers": {HEADER: key} if key else {},
