@@ -6,12 +6,12 @@ Otherwise these would look as if they were to run until somebody looks at dead l
 import os
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
-from typing import Any
 
 from celery import Celery, bootsteps
 from celery.app.task import Context
 from celery.utils.log import get_logger
 
+from trinity_celery._compat.celery import Worker
 from trinity_celery.brokers.base import Quarantined
 from trinity_celery.brokers.registry import find_broker
 from trinity_celery.config.runtime import runtime_of
@@ -91,6 +91,6 @@ class CollectStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool",)
 
-    def start(self, parent: Any) -> None:
+    def start(self, parent: Worker) -> None:
         """Begin."""
         Thread(target=collect_for_ever, args=(parent.app,), name="collector", daemon=True).start()

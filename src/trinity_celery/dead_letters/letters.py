@@ -1,7 +1,6 @@
 """Dead letters of messages: of those that a worker cannot take, and of those that a broker has put aside."""
 
 from datetime import datetime
-from typing import Any
 
 from kombu.message import Message
 
@@ -38,13 +37,12 @@ def letter_of(
     """
     decoded = decode(message)
     headers = decoded.headers if isinstance(decoded.headers, dict) else {}
-    names = {name: headers.get(header) for name, header in (("task", "task"), ("task_id", "id"))}
-    fields: dict[str, Any] = {name: value[:NAME_CHARACTERS] for name, value in names.items() if isinstance(value, str)}
+    task, task_id = _name(headers.get("task")), _name(headers.get("id"))
     where = queue_of_key(runtime, queue or (message.delivery_info or {}).get("routing_key"))
     if decoded.problem is not None:
         raw = message.body if isinstance(message.body, bytes) else str(message.body).encode(errors="replace")
         text = raw.decode(errors="backslashreplace")
-        return dead_letter(reason, error, raw=text, queue=where, failed_at=failed_at, **fields)
+        return dead_letter(reason, error, raw=text, queue=where, task=task, task_id=task_id, failed_at=failed_at)
     arguments, keywords, _ = decoded.body
     context = decoded.context
     return dead_letter(
@@ -55,9 +53,14 @@ def letter_of(
         options=options_of(context),
         retries=context.retries or 0,
         queue=where,
+        task=task,
+        task_id=task_id,
         failed_at=failed_at,
-        **fields,
     )
+
+
+def _name(value: object) -> str | None:
+    return value[:NAME_CHARACTERS] if isinstance(value, str) else None
 
 
 def letter_of_quarantined(runtime: Runtime, quarantined: Quarantined) -> DeadLetter:

@@ -4,14 +4,17 @@ Celery sends ``task_failure`` in the child process for an exception, and in the 
 was killed, for a time limit and for ``Reject``; never for a retry.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from billiard.einfo import ExceptionInfo
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
-from celery import Celery, Task
+from celery import Celery
 from celery.exceptions import Reject
 from celery.signals import task_failure
 
+from trinity_celery._compat.celery import AnyTask
 from trinity_celery.config.runtime import runtime_of
 from trinity_celery.dead_letters.letters import queue_of_key
 from trinity_celery.dead_letters.store import DeadLetters, dead_letter, keep_or_log, open_dead_letters
@@ -46,7 +49,13 @@ def reason_for(error: BaseException) -> str:
 
 
 def keep_failed_task(
-    sender: "Task[Any, Any]", task_id: str, exception: BaseException, args: Any, kwargs: Any, einfo: Any, **_: Any
+    sender: AnyTask,
+    task_id: str,
+    exception: BaseException,
+    args: Iterable[object],
+    kwargs: dict[str, object],
+    einfo: ExceptionInfo | None,
+    **_: object,
 ) -> None:
     """Keep the task ``sender``, which has just failed for good."""
     request: Any = sender.request

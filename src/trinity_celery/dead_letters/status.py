@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from billiard.exceptions import WorkerLostError
 from celery import Celery
@@ -46,7 +45,7 @@ def mark_as_expired(app: Celery, request: Context) -> None:
     _note(partial(app.backend.mark_as_revoked, str(request.id), "expired", request=request), request.id)
 
 
-def _note(note: Callable[[], Any], task_id: Any) -> None:
+def _note(note: Callable[[], object], task_id: object) -> None:
     try:
         note()
     except UNREACHABLE:

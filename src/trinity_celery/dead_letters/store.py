@@ -6,7 +6,7 @@ message before. Whoever shows a letter shows ``DeadLetter.redacted()``.
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -62,9 +62,9 @@ class DeadLetter(BaseModel):
     queue: str | None = None
     task: str | None = None
     task_id: str | None = None
-    arguments: list[Any] | None = None
-    keywords: dict[str, Any] | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
+    arguments: list[object] | None = None
+    keywords: dict[str, object] | None = None
+    options: dict[str, object] = Field(default_factory=dict)
     raw: str = ""
     traceback: str = ""
     retries: int = 0
@@ -80,25 +80,29 @@ class DeadLetter(BaseModel):
 
         ``trinity_celery.config.redact`` says what is left out.
         """
-        shown = self.model_dump(exclude={"options", "traceback"})
+        shown: dict[str, object] = self.model_dump(exclude={"options", "traceback"})
         # Line by line, because of an unfinished value everything up to the end of the text is hidden.
         traceback = "\n".join(redact_text(line) for line in self.traceback.splitlines())
-        return dict(redact(shown)) | {"failed_at": self.failed_at, "traceback": traceback}
+        return redact(shown) | {"failed_at": self.failed_at, "traceback": traceback}
 
 
 def dead_letter(
     reason: str,
     error: str,
     *,
-    arguments: Any = None,
-    keywords: Any = None,
-    options: dict[str, Any] | None = None,
+    arguments: Iterable[object] | None = None,
+    keywords: dict[str, Any] | None = None,
+    options: dict[str, object] | None = None,
     raw: str = "",
     failed_at: datetime | None = None,
     traceback: str = "",
-    **fields: Any,
+    queue: str | None = None,
+    task: str | None = None,
+    task_id: str | None = None,
+    retries: int = 0,
+    worker: str = "",
 ) -> DeadLetter:
-    """Return a letter whose parts are no longer than what is kept; ``fields`` are those of ``DeadLetter``."""
+    """Return a letter whose parts are no longer than what is kept; the arguments are the fields of ``DeadLetter``."""
     try:
         content = dumps([arguments, keywords])
         size = len(content) + len(dumps(options or {}))
@@ -108,7 +112,7 @@ def dead_letter(
     if size > LETTER_BYTES:
         arguments = keywords = options = None
         raw = raw or content
-    marks = [str(fields.get(name)) for name in ("task_id", "task", "queue")]
+    marks = [str(mark) for mark in (task_id, task, queue)]
     return DeadLetter(
         id=hashlib.sha256("\0".join([*marks, content, raw]).encode(errors="replace")).hexdigest()[:12],
         reason=reason,
@@ -119,7 +123,11 @@ def dead_letter(
         raw=raw[:RAW_CHARACTERS],
         failed_at=failed_at or datetime.now(UTC),
         traceback=traceback[-TRACEBACK_CHARACTERS:],
-        **fields,
+        queue=queue,
+        task=task,
+        task_id=task_id,
+        retries=retries,
+        worker=worker,
     )
 
 
@@ -216,10 +224,10 @@ class DeadLetters:
             wanted: which; by default all.
         """
         wanted = wanted or LetterFilter()
-        identifiers: Any = self.client.zrange(self._times, 0, -1, desc=True)
+        identifiers = [str(each) for each in self.client.zrange(self._times, 0, -1, desc=True)]
         for start in range(0, len(identifiers), 100):
-            texts: Any = self.client.hmget(self._letters, identifiers[start : start + 100])
-            yield from filter(wanted.includes, (_parse(text) for text in texts if text))
+            texts = self.client.hmget(self._letters, identifiers[start : start + 100])
+            yield from filter(wanted.includes, (_parse(str(text)) for text in texts if text))
 
     def remove(self, letter: DeadLetter) -> bool:
         """Remove a letter, unless the same message has failed anew since it was read.
