@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from celery import Celery
@@ -25,7 +24,7 @@ GOOD_FOR = 20  # seconds: more than one heartbeat may be late before somebody wo
 PATIENCE = 60  # seconds between two attempts to reach the broker: a pause, and what an attempt may take
 
 # Seconds between attempts to reach the broker. Celery's own pauses grow to 30 s, and tasks wait all the while.
-PAUSES: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
+PAUSES: dict[str, object] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
 
 WORKING = "working"
 WAITING = "waiting for the broker"
@@ -94,7 +93,7 @@ def report_waiting(app: Celery, connection: Connection) -> Connection:
     While the broker is away, Celery tries again and again wherever it stands: its loop and its timers stand still.
     """
 
-    def attempt(establish: Callable[[], Any]) -> Any:
+    def attempt(establish: Callable[[], object]) -> object:
         heartbeat_of(app).write(WAITING, PATIENCE)
         with ending_if_refused(app):
             return establish()

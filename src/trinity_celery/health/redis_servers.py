@@ -92,7 +92,7 @@ def find_problems(info: Mapping[str, Any], save: str | None = None, *, holds_tas
 def _planned_snapshots(client: Redis) -> str | None:
     """Return when the server takes snapshots; ``None`` if it does not tell."""
     try:
-        answer: Any = client.config_get("save")
+        answer: object = client.config_get("save")
     except ResponseError:
         return None
     return answer.get("save") if isinstance(answer, dict) else None
@@ -105,7 +105,7 @@ def ask(client: Redis, *, holds_tasks: bool = True) -> list[Problem]:
         redis.RedisError: it cannot be reached.
     """
     try:
-        info: Any = client.info()
+        info = client.info()
     except NoPermissionError:
         return [Problem(NOT_CHECKED, is_serious=True)]
     except ResponseError as error:  # a command that was renamed away
@@ -123,7 +123,7 @@ def _identity(url: str) -> tuple[str | None, str | None, str | None, int]:
 
 
 def _distinct_servers(settings: CelerySettings) -> list[Server]:
-    found: dict[Any, Server] = {}
+    found: dict[object, Server] = {}
     elsewhere = {_identity(url) for url in (settings.broker_url, settings.result_backend)}
     for variable, url in settings.redis_servers.items():
         identity = _identity(url)
@@ -132,7 +132,7 @@ def _distinct_servers(settings: CelerySettings) -> list[Server]:
 
 
 def _check(server: Server, settings: CelerySettings) -> list[Problem]:
-    options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": NO_RETRY}
+    options: dict[str, object] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": NO_RETRY}
     try:
         with redis_client(settings, server.url, **options) as client:
             if settings.redis_server_checks:

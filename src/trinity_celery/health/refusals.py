@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 from celery import Celery
@@ -55,7 +54,7 @@ def refuse_refusing_servers(app: Celery) -> None:
     except Exception as error:  # whatever its client raises
         variable = settings.broker_variable
         lines[variable] = describe_refusal(variable, settings.broker_url, error)
-    options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": NO_RETRY}
+    options: dict[str, object] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": NO_RETRY}
     for variable, url in settings.redis_servers.items():
         try:
             with redis_client(settings, url, **options) as client:
