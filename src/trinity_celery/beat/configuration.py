@@ -1,6 +1,5 @@
 """The part of Celery's configuration that concerns beat, for each of its schedulers."""
 
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from redis.backoff import ExponentialBackoff
@@ -10,13 +9,14 @@ from redis.retry import Retry
 from trinity_celery.beat import heartbeat  # noqa: F401  (connects itself to the start of beat)
 from trinity_celery.config.beat_settings import BeatSettings, FileBeatSettings
 from trinity_celery.config.runtime import Runtime
+from trinity_celery.config.settings import Configuration
 from trinity_celery.connections.redis_connection import connection_class
 from trinity_celery.connections.tls import redis_tls
 
 LOOP_INTERVAL = 5  # seconds, of RedBeat
 
 
-def beat_configuration(runtime: Runtime) -> dict[str, Any]:
+def beat_configuration(runtime: Runtime) -> Configuration:
     """Return the part of Celery's configuration that concerns beat; empty for a project without one."""
     settings, scheduler = runtime.beat_settings, runtime.project.beat_scheduler
     if settings is None or scheduler is None:
@@ -45,7 +45,7 @@ def without_login(url: str) -> tuple[str, dict[str, str]]:
     return parts._replace(netloc=netloc).geturl(), {name: unquote(value) for name, value in login.items() if value}
 
 
-def _redbeat(runtime: Runtime, settings: BeatSettings) -> dict[str, Any]:
+def _redbeat(runtime: Runtime, settings: BeatSettings) -> Configuration:
     """RedBeat: beat keeps the schedule and a lock in Redis, so a second beat is a standby and does not fire.
 
     https://redbeat.readthedocs.io/en/latest/config.html
@@ -74,7 +74,7 @@ def _redbeat(runtime: Runtime, settings: BeatSettings) -> dict[str, Any]:
     }
 
 
-def _database(runtime: Runtime, settings: BeatSettings) -> dict[str, Any]:
+def _database(runtime: Runtime, settings: BeatSettings) -> Configuration:
     """django-celery-beat: the schedule lies in Django's database and can be edited in the admin.
 
     https://django-celery-beat.readthedocs.io/
@@ -87,7 +87,7 @@ def _database(runtime: Runtime, settings: BeatSettings) -> dict[str, Any]:
     }
 
 
-def _file(runtime: Runtime, settings: BeatSettings) -> dict[str, Any]:
+def _file(runtime: Runtime, settings: BeatSettings) -> Configuration:
     """Celery's own scheduler: beat remembers its last runs in a file.
 
     https://docs.celeryq.dev/en/stable/userguide/periodic-tasks.html#starting-the-scheduler

@@ -7,7 +7,7 @@ autumn an hourly one pauses while the clock shows an hour for the second time.
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, time, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from celery.schedules import crontab
 
@@ -15,6 +15,10 @@ from trinity_celery.config.time_zones import find_zone
 
 MINUTE = timedelta(minutes=1)
 EVERY_HOUR = set(range(24))
+
+# What a field of a crontab may be.
+Cronspec = str | int | list[int]
+Schedule = TypeVar("Schedule")
 
 
 class ZonedCrontab(crontab):
@@ -39,17 +43,17 @@ class ZonedCrontab(crontab):
     day_of_week: set[int]
     day_of_month: set[int]
     month_of_year: set[int]
-    tz: Any
+    tz: Any  # a tzinfo; celery-types has a str
 
     def __init__(
         self,
-        minute: Any = "*",
-        hour: Any = "*",
-        day_of_week: Any = "*",
-        day_of_month: Any = "*",
-        month_of_year: Any = "*",
+        minute: Cronspec = "*",
+        hour: Cronspec = "*",
+        day_of_week: Cronspec = "*",
+        day_of_month: Cronspec = "*",
+        month_of_year: Cronspec = "*",
         timezone: str | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         """Take the arguments of Celery's ``crontab`` and a time zone.
 
@@ -76,7 +80,7 @@ class ZonedCrontab(crontab):
     def __repr__(self) -> str:
         return f"{super().__repr__().removesuffix('>')} {self.timezone or self.tz}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         reduced: Any = super().__reduce__()
         made_by, fields, options = reduced
         return made_by, (*fields, self.timezone), options
@@ -101,7 +105,9 @@ class ZonedCrontab(crontab):
             if due > moment:
                 return due
 
-    def remaining_delta(self, last_run_at: datetime, tz: Any = None, ffwd: Any = None) -> tuple[Any, ...]:
+    def remaining_delta(
+        self, last_run_at: datetime, tz: object = None, ffwd: object = None
+    ) -> tuple[datetime, timedelta, datetime]:
         """Return the last run, the time from there until the next one, and now: what Celery calculates with.
 
         Args:
@@ -150,7 +156,7 @@ class ZonedCrontab(crontab):
         return moment.astimezone(self.tz).utcoffset() or timedelta()
 
 
-def zoned(schedule: Any, timezone: str | None = None) -> Any:
+def zoned(schedule: Schedule, timezone: str | None = None) -> Schedule | ZonedCrontab:
     """Return a crontab of Celery's as one of ``timezone``, and any other schedule as it is."""
     if not isinstance(schedule, crontab) or isinstance(schedule, ZonedCrontab):
         return schedule

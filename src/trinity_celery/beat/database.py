@@ -11,7 +11,7 @@ from trinity_celery.beat.schedule import refuse_other_schedules
 class Entry(ModelEntry):  # type: ignore[misc]
     """A row of the schedule."""
 
-    def __init__(self, model: Any, app: Any = None) -> None:
+    def __init__(self, model: Any, app: object = None) -> None:
         super().__init__(model, app)
         if model.crontab:
             self.schedule = zoned(model.crontab.schedule, str(model.crontab.timezone))

@@ -3,6 +3,7 @@
 from threading import Event, Thread
 from typing import Any
 
+from celery.beat import Service
 from celery.signals import beat_init
 
 from trinity_celery._compat.celery import replace_loop
@@ -10,7 +11,7 @@ from trinity_celery._compat.celery import replace_loop
 
 # Imported wherever beat is configured, so that this receiver is the first: a scheduler's own may wait for a lock.
 @beat_init.connect
-def watch_beat(sender: Any, **_: Any) -> None:
+def watch_beat(sender: Service, **_: object) -> None:
     """Write a heartbeat after each look at the schedule, which is good until the next one is overdue.
 
     Raises:
@@ -38,12 +39,12 @@ def watch_beat(sender: Any, **_: Any) -> None:
 
     waiting = Thread(target=wait_for_ticks, daemon=True)
 
-    def watched_tick(*args: Any, **options: Any) -> Any:
+    def watched_tick(*args: Any, **options: Any) -> float:
         ticks.set()
         waiting.join()
         if statuses:
             raise SystemExit
-        pause = tick(*args, **options)
+        pause: float = tick(*args, **options)
         heartbeat.write(getattr(scheduler, "doing", WORKING), (pause or 0) + GOOD_FOR)
         return pause
 

@@ -7,12 +7,13 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import sleep
-from typing import Any
+from typing import Any, Self
 
 from celery.utils.log import get_logger
 from redbeat.decoder import RedBeatJSONDecoder, RedBeatJSONEncoder
 from redbeat.schedulers import RedBeatScheduler, RedBeatSchedulerEntry, get_redis
 from redis.exceptions import LockNotOwnedError, RedisError
+from redis.lock import Lock
 
 from trinity_celery._compat.redbeat import let_scheduler_take_lock, new_lock
 from trinity_celery.beat.crontabs import ZonedCrontab, zoned
@@ -32,7 +33,7 @@ let_scheduler_take_lock()
 class Encoder(RedBeatJSONEncoder):  # type: ignore[misc]
     """Keeps the time zone of a crontab that has one of its own, which RedBeat's leaves out."""
 
-    def default(self, value: Any) -> Any:
+    def default(self, value: object) -> object:
         """Return ``value`` as something that JSON knows."""
         encoded = super().default(value)
         if isinstance(value, ZonedCrontab) and value.timezone:
@@ -43,7 +44,7 @@ class Encoder(RedBeatJSONEncoder):  # type: ignore[misc]
 class Decoder(RedBeatJSONDecoder):  # type: ignore[misc]
     """Reads what ``Encoder`` has written."""
 
-    def dict_to_object(self, value: dict[str, Any]) -> Any:
+    def dict_to_object(self, value: dict[str, Any]) -> object:
         """Return what ``value`` stands for."""
         if value.get("__type__") == ZonedCrontab.__name__:
             return ZonedCrontab(**{name: field for name, field in value.items() if name != "__type__"})
@@ -56,11 +57,13 @@ class Entry(RedBeatSchedulerEntry):  # type: ignore[misc]
     RedBeat keeps a local time as its clock shows it. In the hour that a clock shows twice, that is an hour off.
     """
 
-    def __init__(self, name: Any = None, task: Any = None, schedule: Any = None, *more: Any, **options: Any) -> None:
+    def __init__(
+        self, name: object = None, task: object = None, schedule: object = None, *more: object, **options: object
+    ) -> None:
         super().__init__(name, task, zoned(schedule), *more, **options)
 
     @staticmethod
-    def decode_definition(definition: str) -> Any:
+    def decode_definition(definition: str) -> object:
         """Return the fields of an entry in Redis."""
         return json.loads(definition, cls=Decoder)
 
@@ -70,7 +73,7 @@ class Entry(RedBeatSchedulerEntry):  # type: ignore[misc]
 
     _default_now = default_now  # what RedBeat calls
 
-    def save(self) -> Any:
+    def save(self) -> Self:
         """Write the entry into Redis, as RedBeat does, and its time zone too."""
         fields = ("name", "task", "args", "kwargs", "options", "schedule", "enabled")
         definition = {field: getattr(self, field) for field in fields}
@@ -90,7 +93,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
     """
 
     Entry = Entry
-    lock: Any
+    lock: Lock | None
     doing = WAITING_FOR_LOCK
     _looked_at: datetime | None = None  # all that was due then has been sent
     _has_looked = False  # at the lock or at the schedule
@@ -121,7 +124,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         finally:
             Scheduler._is_begun = False
 
-    def tick(self, *args: Any, **options: Any) -> float:
+    def tick(self, *args: object, **options: object) -> float:
         """Send what is due if this beat has the lock, and return after how many seconds to look again.
 
         Raises:
@@ -161,7 +164,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
         self._holds_lock = True
         return True
 
-    def _maybe_entry(self, name: str, entry: Any) -> Any:
+    def _maybe_entry(self, name: str, entry: object) -> object:
         """Return an entry of the code; what was due since this beat last looked is not forgotten with the server."""
         found = super()._maybe_entry(name, entry)
         if self._looked_at:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
@@ -11,6 +10,7 @@ from trinity_celery.beat.crontabs import zoned
 from trinity_celery.config.beat_settings import BeatSettings
 from trinity_celery.config.project import Project
 from trinity_celery.config.runtime import runtime_of
+from trinity_celery.config.settings import Configuration
 from trinity_celery.config.time_zones import find_zone
 
 
@@ -57,7 +57,7 @@ class Entry:
 Entries = Callable[[BeatSettings], Sequence[Entry]]
 
 
-def celery_beat_schedule(project: Project, settings: BeatSettings, entries: Entries) -> dict[str, dict[str, Any]]:
+def celery_beat_schedule(project: Project, settings: BeatSettings, entries: Entries) -> dict[str, Configuration]:
     """Return the schedule in the form of Celery's ``beat_schedule``.
 
     Args:
@@ -68,7 +68,7 @@ def celery_beat_schedule(project: Project, settings: BeatSettings, entries: Entr
     Raises:
         LookupError: no worker would run the task of an entry, or two entries have the same name.
     """
-    schedule = {}
+    schedule: dict[str, Configuration] = {}
     for entry in entries(settings):
         queue = project.queue_of_task(entry.task)
         if queue is None:
