@@ -5,9 +5,10 @@ Tasks, signatures, retries and contracts all end in ``send_task``.
 
 from datetime import datetime
 from traceback import extract_stack
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from celery import Celery
+from celery import Celery, Signature
+from celery.result import AsyncResult
 
 from trinity_celery._compat.celery import find_task
 from trinity_celery.brokers.delays import settle_delay
@@ -22,13 +23,13 @@ class ProjectApp(Celery):
     def send_task(
         self,
         name: str,
-        args: Any = None,
-        kwargs: Any = None,
+        args: object = None,
+        kwargs: object = None,
         countdown: float | None = None,
         eta: datetime | str | None = None,
-        *more: Any,
-        **options: Any,
-    ) -> Any:
+        *more: object,
+        **options: object,
+    ) -> "AsyncResult[object]":
         """Send a task by its name.
 
         https://docs.celeryq.dev/en/stable/reference/celery.html#celery.Celery.send_task
@@ -59,7 +60,13 @@ class ProjectApp(Celery):
         return super().send_task(name, args, kwargs, countdown, eta, *more, **options)  # type: ignore[arg-type]
 
     def add_periodic_task(
-        self, schedule: Any, sig: Any, args: Any = (), kwargs: Any = (), name: str | None = None, **options: Any
+        self,
+        schedule: object,
+        sig: Signature,
+        args: object = (),
+        kwargs: object = (),
+        name: str | None = None,
+        **options: object,
     ) -> NoReturn:
         """Refuse what no process of this project would start: its periodic tasks stand in one table.
 

@@ -5,17 +5,15 @@ runs it agree on broker, queues, routes and serializers. Each setting stands bes
 Settings reference: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 """
 
-from typing import Any
-
 from trinity_celery.beat.configuration import beat_configuration
 from trinity_celery.brokers.registry import find_broker
 from trinity_celery.config.project import Service
 from trinity_celery.config.runtime import Runtime
-from trinity_celery.config.settings import Role
+from trinity_celery.config.settings import Configuration, Role
 from trinity_celery.connections.tls import redis_tls
 
 
-def broker_configuration(runtime: Runtime, role: Role) -> dict[str, Any]:
+def broker_configuration(runtime: Runtime, role: Role) -> Configuration:
     """Return the part of the configuration that depends on the kind of broker.
 
     Raises:
@@ -28,7 +26,7 @@ def broker_configuration(runtime: Runtime, role: Role) -> dict[str, Any]:
     return broker.configuration(runtime, role)
 
 
-def celery_configuration(runtime: Runtime, service: Service, role: Role = "sender") -> dict[str, Any]:
+def celery_configuration(runtime: Runtime, service: Service, role: Role = "sender") -> Configuration:
     """Return Celery's configuration for one service.
 
     Args:

@@ -8,13 +8,12 @@ a session of its own (``subprocess.Popen(..., start_new_session=True)``). https:
 import os
 import signal
 from contextlib import suppress
-from typing import Any
 
 from celery import bootsteps
 from celery.signals import worker_process_init, worker_shutdown
 
 from trinity_celery._compat.billiard import Child, children_of, was_killed, when_child_has_ended
-from trinity_celery._compat.celery import process_pool
+from trinity_celery._compat.celery import Worker, process_pool
 
 
 def kill_group(leader: int) -> None:
@@ -28,7 +27,7 @@ class ChildrenStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool",)
 
-    def start(self, parent: Any) -> None:
+    def start(self, parent: Worker) -> None:
         """End the group of every child that is killed from now on."""
         pool = process_pool(parent.pool)
         if pool is None:
@@ -38,7 +37,7 @@ class ChildrenStep(bootsteps.StartStopStep):
             if was_killed(child):
                 kill_group(child.pid)
 
-        def end_groups(**_: Any) -> None:
+        def end_groups(**_: object) -> None:
             for child in children_of(pool):
                 end_group(child)
 
@@ -50,7 +49,7 @@ def prepare_children() -> None:
     """Let the child processes of this process's workers lead groups."""
     main = os.getpid()
 
-    def lead_group(**_: Any) -> None:
+    def lead_group(**_: object) -> None:
         if os.getpid() != main:  # the solo pool sends the signal, too
             os.setpgid(0, 0)
 

@@ -39,9 +39,9 @@ class Consumer(WaitingConsumer):
     """Celery's consumer, which would drop what it cannot take, or end because of it."""
 
     amqheartbeat: float
-    connection_errors: Any
-    hub: Any
-    task_consumer: Any
+    connection_errors: object
+    hub: object
+    task_consumer: object
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -102,12 +102,12 @@ class Consumer(WaitingConsumer):
         """Set aside what cannot even be unpacked."""
         self.set_aside(message, UNDECODABLE, f"{type(exc).__name__}: {exc}")
 
-    def on_unknown_task(self, body: Any, message: Message, exc: BaseException) -> None:
+    def on_unknown_task(self, body: object, message: Message, exc: BaseException) -> None:
         """Set aside a task that this worker does not know."""
         name = decode(message).headers["task"]
         self.set_aside(message, UNKNOWN_TASK, f"the worker {self.hostname} knows no task {name!r}")
 
-    def on_invalid_task(self, body: Any, message: Message, exc: BaseException) -> None:
+    def on_invalid_task(self, body: object, message: Message, exc: BaseException) -> None:
         """Set aside a task that Celery refuses for whatever other reason."""
         self.set_aside(message, UNDECODABLE, f"{type(exc).__name__}: {exc}")
 
@@ -128,7 +128,7 @@ class Consumer(WaitingConsumer):
 def prepare_worker(app: Celery, settings: CelerySettings) -> None:
     """Let the workers of ``app`` write heartbeats and keep dead letters."""
 
-    def check(**_: Any) -> None:
+    def check(**_: object) -> None:
         refuse_unrunnable_tasks(app.tasks.values())
         refuse_long_tasks(app, settings)
 

@@ -7,6 +7,7 @@ from celery.signals import task_prerun
 from celery.worker.consumer import Consumer
 from kombu import Connection
 
+from trinity_celery._compat.celery import Worker
 from trinity_celery.health.heartbeat import (
     GOOD_FOR,
     INTERVAL,
@@ -31,11 +32,11 @@ class WaitingConsumer(Consumer):
         with ending_if_refused(self.app):
             super().start()
 
-    def ensure_connected(self, conn: Any) -> Connection:
+    def ensure_connected(self, conn: Connection) -> Connection:
         """Return ``conn`` when it is connected."""
         # The loop itself only sends events here. Waiting for their confirmations, it would stand still while the
         # broker takes no messages.
-        conn.transport_options.pop("confirm_publish", None)
+        (conn.transport_options or {}).pop("confirm_publish", None)
         return super().ensure_connected(report_waiting(self.app, conn))
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
@@ -52,7 +53,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Timer",)
 
-    def start(self, parent: Any) -> None:
+    def start(self, parent: Worker) -> None:
         """Begin."""
         if parent.pool_cls.__module__ == "celery.concurrency.solo":
             task_prerun.connect(say_what_runs)
@@ -60,12 +61,12 @@ class HeartbeatStep(bootsteps.StartStopStep):
         parent.timer.call_after(0, self.write, (parent,))  # as soon as the loop turns
         parent.timer.call_repeatedly(INTERVAL, self.write, (parent,))
 
-    def write(self, worker: Any) -> None:
+    def write(self, worker: Worker) -> None:
         """Write one heartbeat."""
         heartbeat_of(worker.app).write(WORKING if worker.consumer.connection else WAITING)
 
 
-def say_what_runs(task: Any, **_: Any) -> None:
+def say_what_runs(task: Any, **_: object) -> None:
     """Write a heartbeat that is good until ``task`` must have ended: in the solo pool, it blocks the loop."""
     limit = (task.request.timelimit or (None,))[0] or task.time_limit
     heartbeat_of(task.app).write(f"running {task.name}", limit + GOOD_FOR)

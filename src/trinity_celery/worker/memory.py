@@ -2,14 +2,13 @@
 
 import gc
 from contextlib import suppress
-from typing import Any
 
 from celery.signals import celeryd_after_setup
 
 from trinity_celery._compat.billiard import get_pdeathsig
 
 
-def share_memory(**_: Any) -> None:
+def share_memory(**_: object) -> None:
     """Set aside everything that was loaded: the garbage collector then neither visits it nor writes to its pages.
 
     Without this, every collection in a child copies what it shares, and the one before each fork visits it all.

@@ -4,6 +4,7 @@ from functools import cached_property
 from threading import current_thread, main_thread
 from typing import Any
 
+from billiard.einfo import ExceptionInfo
 from celery.utils.log import get_logger
 from celery.worker.request import Request
 
@@ -19,7 +20,6 @@ class TaskRequest(Request):
 
     _context: Any
     acknowledged: bool
-    time_limits: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Let a hard time limit below the soft one hold: Celery looks at it only when the soft one is over."""
@@ -57,7 +57,7 @@ class TaskRequest(Request):
         finally:
             self.task.request_stack.pop()
 
-    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
+    def on_failure(self, exc_info: ExceptionInfo, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """Handle whatever ended the task but success."""
         self.task.request_stack.push(self._context)
         try:
@@ -95,6 +95,6 @@ class RedactedRequest(TaskRequest):
         shown = (self.argsrepr, self.kwargsrepr) if safe else redact_arguments(self.args, self.kwargs, self.task)
         return {**super().info(safe), "args": shown[0], "kwargs": shown[1]}
 
-    def send_event(self, type: str, **fields: Any) -> None:
+    def send_event(self, type: str, **fields: object) -> None:
         """Send an event, whose fields may be an exception, its traceback, or a result."""
         super().send_event(type, **redact(fields))

@@ -1,15 +1,14 @@
 """Give a Celery app this library's configuration, its result backend and its worker."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init
 
-from trinity_celery._compat.celery import use_result_backends
+from trinity_celery._compat.celery import Worker, use_result_backends
 from trinity_celery.beat.schedule import Entries, celery_beat_schedule, refuse_other_schedules
 from trinity_celery.config.environment import unread_variables
 from trinity_celery.config.project import Project
@@ -70,7 +69,7 @@ def configure(
     # "Current" is kept per thread: without a default, a thread of a pool would send to Celery's default broker.
     app.set_default()
 
-    def become_worker(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
+    def become_worker(instance: Worker, options: Mapping[str, str | Sequence[str] | None], **_: object) -> None:
         if instance.app is app:
             refuse_other_schedules(app)
             app.conf.update(celery_configuration(runtime, found, role="worker"))
@@ -81,7 +80,7 @@ def configure(
             prepare_worker(app, runtime.settings)
             choose_queues(app, options.get("queues"))
 
-    def check_tasks(**_: Any) -> None:
+    def check_tasks(**_: object) -> None:
         refuse_unrunnable_tasks(app.tasks.values())
 
     celeryd_init.connect(become_worker, weak=False)

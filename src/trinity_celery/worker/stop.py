@@ -21,9 +21,10 @@ from billiard.exceptions import WorkerLostError
 from celery import bootsteps
 from celery.utils.log import get_logger
 from celery.worker import state
+from celery.worker.request import Request
 
 from trinity_celery._compat.billiard import children_of, jobs_of
-from trinity_celery._compat.celery import process_pool
+from trinity_celery._compat.celery import Worker, process_pool
 from trinity_celery.brokers.registry import find_broker
 from trinity_celery.worker.children import kill_group
 
@@ -38,17 +39,17 @@ class StopStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool",)
 
-    def start(self, parent: Any) -> None:
+    def start(self, parent: Worker) -> None:
         """Begin to watch for the signals that stop a worker after a bounded time."""
         timeout = parent.app.conf.worker_soft_shutdown_timeout
         self._watch(parent, signal.SIGTERM, timeout)
         # What SIGQUIT means, or the second Ctrl-C, is Celery's own affair, as long as it ends.
         self._watch(parent, signal.SIGQUIT, timeout + PATIENCE)
 
-    def _watch(self, worker: Any, number: signal.Signals, seconds: float) -> None:
+    def _watch(self, worker: Worker, number: signal.Signals, seconds: float) -> None:
         handle: Any = signal.getsignal(number)
 
-        def begin_to_stop(*arguments: Any) -> None:
+        def begin_to_stop(*arguments: object) -> None:
             # A Thread would wait until it has started, which gevent allows nobody to do in a signal's handler.
             _thread.start_new_thread(end_after, (worker, seconds))
             handle(*arguments)
@@ -56,7 +57,7 @@ class StopStep(bootsteps.StartStopStep):
         signal.signal(number, begin_to_stop)
 
 
-def end_after(worker: Any, seconds: float) -> None:
+def end_after(worker: Worker, seconds: float) -> None:
     """Wait for as long as tasks may still run; then give everything back, and end this process and its children."""
     began = busy = now = time.monotonic()
     while now - began < seconds and now - busy < IDLE:
@@ -83,7 +84,7 @@ def end_after(worker: Any, seconds: float) -> None:
     os._exit(0)  # it did stop, and left nothing behind
 
 
-def fail(request: Any) -> None:
+def fail(request: Request) -> None:
     """Say of a task that was acknowledged when it began, and so runs nowhere again, that it has failed."""
     try:
         raise WorkerLostError("the worker was stopped while the task ran")
@@ -93,7 +94,7 @@ def fail(request: Any) -> None:
         request.on_failure(information)
 
 
-def _is_busy(worker: Any) -> bool:
+def _is_busy(worker: Worker) -> bool:
     """Return whether a task runs, or was handed to a child that has not said yet that it runs."""
     pool = process_pool(worker.pool)
     return bool(state.active_requests or (pool and jobs_of(pool)))

@@ -1,10 +1,12 @@
 """The base class of every task: its bounds, and guards around sending and starting it."""
 
+from collections.abc import Sequence
 from time import sleep
 from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import MaxRetriesExceededError, Retry
+from celery.result import AsyncResult
 from celery.utils.log import get_task_logger
 
 from trinity_celery.config.redaction import redact
@@ -28,7 +30,7 @@ def retry_on(*errors: type[Exception]) -> dict[str, Any]:
 class RetriesExceededError(MaxRetriesExceededError):
     """Celery's error, whose message names the arguments of the task, without what is secret in them."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*redact(args), **redact(options))
 
 
@@ -71,7 +73,13 @@ class BaseTask(Task):  # type: ignore[type-arg]
             cls.retry_on_worker_lost = False  # Celery's setting holds for these, too
         return super().bind(app)
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
+    def apply_async(
+        self,
+        args: Sequence[object] | None = None,
+        kwargs: dict[str, object] | None = None,
+        *more: Any,
+        **options: object,
+    ) -> "AsyncResult[object]":
         """Send the task.
 
         https://docs.celeryq.dev/en/stable/reference/celery.app.task.html#celery.app.task.Task.apply_async
@@ -96,7 +104,7 @@ class BaseTask(Task):  # type: ignore[type-arg]
             check_size(self.app, self.name, args, kwargs)
         return super().apply_async(args, kwargs, *more, **shown_arguments(args, kwargs, self) | keep_choice(options))
 
-    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+    def before_start(self, task_id: str, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Let nothing begin that does not fit its contract, nor before its turn. Celery calls it.
 
         Args:
