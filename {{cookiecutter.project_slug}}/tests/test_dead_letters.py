@@ -175,6 +175,7 @@ MESSAGES = [
     (b"[[], {}, {}]", "application/json", {"task": ["unhashable"], "id": "1"}, "undecodable"),
     (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "timelimit": "never"}, "undecodable"),
     (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "eta": "tomorrow"}, "undecodable"),
+    (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "eta": ""}, "undecodable"),
     (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "stamped_headers": 1}, "undecodable"),
     (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "shadow": ["unhashable"]}, "undecodable"),
     (b"[[], {}, {}]", "application/json", {"task": FAIL, "id": "1", "as_execution_options": "x"}, "undecodable"),

@@ -25,7 +25,9 @@ OF_ONE_ATTEMPT = ("task_id", "retries", "expires", "reply_to")
 
 
 def _check_time(text: str) -> str:
-    time: Any = maybe_iso8601(text)
+    time = maybe_iso8601(text)
+    if time is None:
+        raise ValueError("is empty")
     try:
         time.timestamp()
     except ArithmeticError as error:
