@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from kombu import Connection
 from kombu.message import Message
@@ -106,6 +106,14 @@ OVERRIDDEN: Names = {
 }
 
 
+class Pauses(TypedDict):
+    """Seconds between attempts to connect: the first, how much longer each next one is, and the longest."""
+
+    interval_start: int
+    interval_step: int
+    interval_max: int
+
+
 def register_transport(name: str, path: str) -> None:
     """Let ``name``, as the scheme of a URL or as ``broker_transport``, lead to the class at ``path``.
 
@@ -121,7 +129,7 @@ def raise_decode_error(message: Message) -> None:
 
 
 def intercept_connecting(
-    connection: Connection, attempt: Callable[[Callable[[], object]], object], pauses: Mapping[str, Any]
+    connection: Connection, attempt: Callable[[Callable[[], object]], object], pauses: Pauses
 ) -> None:
     """Let ``attempt`` make each attempt of ``connection`` to connect; it gets the function that makes one.
 

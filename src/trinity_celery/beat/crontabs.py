@@ -81,7 +81,8 @@ class ZonedCrontab(crontab):
         return f"{super().__repr__().removesuffix('>')} {self.timezone or self.tz}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        reduced: Any = super().__reduce__()
+        reduced = super().__reduce__()
+        assert isinstance(reduced, tuple)
         made_by, fields, options = reduced
         return made_by, (*fields, self.timezone), options
 
@@ -160,6 +161,7 @@ def zoned(schedule: Schedule, timezone: str | None = None) -> Schedule | ZonedCr
     """Return a crontab of Celery's as one of ``timezone``, and any other schedule as it is."""
     if not isinstance(schedule, crontab) or isinstance(schedule, ZonedCrontab):
         return schedule
-    reduced: Any = schedule.__reduce__()
+    reduced = schedule.__reduce__()
+    assert isinstance(reduced, tuple)
     minute, hour, day_of_week, day_of_month, month_of_year = reduced[1][:5]
     return ZonedCrontab(minute, hour, day_of_week, day_of_month, month_of_year, timezone)

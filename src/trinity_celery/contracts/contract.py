@@ -7,7 +7,7 @@ the caller waits no longer than ``DEADLINE`` (``trinity_celery.connections.timeo
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import uuid4
 
 from celery import Signature, current_task
@@ -147,7 +147,7 @@ class Contract(Generic[Payload]):
         """
         return self._part(payload.model_dump(mode="json"), self._key(payload, idempotency_key), immutable=True)
 
-    def following(self, *, idempotency_key: str | None = None, **fields: Any) -> Signature:
+    def following(self, *, idempotency_key: str | None = None, **fields: object) -> Signature:
         """Return the task as one that goes on with what the task before it in a chain, or a chord's header, returned.
 
         That is the payload's first field, and ``fields`` are the others. Whether all of it fits is checked on the
@@ -169,7 +169,7 @@ class Contract(Generic[Payload]):
                 f"{self.name}: takes {first or 'nothing'} from the task before it; "
                 f"its other fields are: {', '.join(others) or 'none'}"
             )
-        arguments = self.payload.model_construct(**fields).model_dump(mode="json", exclude_unset=True)
+        arguments = self.payload.model_construct(None, **fields).model_dump(mode="json", exclude_unset=True)
         return self._part(arguments, self._key(None, idempotency_key), immutable=False)
 
     def _part(self, arguments: dict[str, object], key: str | None, *, immutable: bool) -> Signature:

@@ -109,7 +109,7 @@ def _empty_outbox(database: Database, app: Celery) -> None:
 def relay_outbox(database: Database, app: Celery | None = None, *, seconds: float = float("inf")) -> int:
     """Send what waits in the outbox of ``database``, in the order in which it was written.
 
-    Any number of relays may run at the same time. A message that cannot be sent for a reason of its own, such as a full
+    Several relays may run at the same time. A message that cannot be sent for a reason of its own, such as a full
     queue, stays, is logged each time, and holds up no other.
 
     Args:

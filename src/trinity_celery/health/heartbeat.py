@@ -15,7 +15,7 @@ from celery import Celery
 from celery.utils.log import get_logger
 from kombu import Connection
 
-from trinity_celery._compat.kombu import intercept_connecting
+from trinity_celery._compat.kombu import Pauses, intercept_connecting
 from trinity_celery.config.runtime import runtime_of
 from trinity_celery.health.refusals import describe_refusal
 
@@ -24,7 +24,7 @@ GOOD_FOR = 20  # seconds: more than one heartbeat may be late before somebody wo
 PATIENCE = 60  # seconds between two attempts to reach the broker: a pause, and what an attempt may take
 
 # Seconds between attempts to reach the broker. Celery's own pauses grow to 30 s, and tasks wait all the while.
-PAUSES: dict[str, object] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
+PAUSES: Pauses = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
 
 WORKING = "working"
 WAITING = "waiting for the broker"

@@ -6,7 +6,7 @@ allowed. https://redis.io/docs/latest/commands/info/
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -53,7 +53,9 @@ class Problem(NamedTuple):
     is_away: bool = False  # nothing else is known; serious if no other check says so
 
 
-def find_problems(info: Mapping[str, Any], save: str | None = None, *, holds_tasks: bool = True) -> Iterator[Problem]:
+def find_problems(
+    info: Mapping[str, str | int | float], save: str | None = None, *, holds_tasks: bool = True
+) -> Iterator[Problem]:
     """Yield what is wrong with a server, with the setting to change.
 
     Args:

@@ -8,6 +8,7 @@ from time import sleep
 from typing import Any
 
 from celery import states
+from celery.app.task import Context
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendStoreError
 from celery.utils.log import get_logger
@@ -38,7 +39,15 @@ class Backend(RedisBackend):
     def on_task_call(self, producer: object, task_id: str) -> None:
         """Subscribe to nothing when a task is sent; whoever waits for a result subscribes then."""
 
-    def store_result(self, task_id: str, result: object, state: str, *args: Any, **options: Any) -> object:
+    def store_result(
+        self,
+        task_id: str,
+        result: object,
+        state: str,
+        traceback: str | None = None,
+        request: Context | None = None,
+        **options: object,
+    ) -> object:
         """Keep a task's state. That it has begun is tried once, what became of it several times.
 
         Raises:
@@ -46,8 +55,8 @@ class Backend(RedisBackend):
         """
         try:
             if state != states.STARTED:
-                return super().store_result(task_id, result, state, *args, **options)
-            self._store_result(task_id, self.encode_result(result, state), state, *args, **options)
+                return super().store_result(task_id, result, state, traceback, request, **options)
+            self._store_result(task_id, self.encode_result(result, state), state, traceback, request, **options)
         except (BackendStoreError, RedisError) as error:
             if not self.always_retry:
                 raise

@@ -4,10 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any
 
 from trinity_celery._compat.celery import AnyTask
-from trinity_celery.transactions.idempotency import KEEP, Result, SqlKeys, fingerprint, fingerprint_of, key_of
+from trinity_celery.transactions.idempotency import KEEP, Cursor, Result, SqlKeys, fingerprint, fingerprint_of, key_of
 
 
 class Database(ABC):
@@ -34,7 +33,7 @@ class Database(ABC):
         """How the driver marks a parameter."""
 
     @abstractmethod
-    def execute(self, statement: str, parameters: Sequence[object] = ()) -> Any:
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> Cursor:
         """Run a statement in the transaction that is open.
 
         Args:

@@ -37,7 +37,19 @@ logger = get_task_logger(__name__)
 
 Result = TypeVar("Result")
 
-Execute = Callable[[str, Sequence[object]], Any]
+
+class Cursor(Protocol):
+    """What is used of the cursor of a database's driver."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...
+
+    def fetchall(self) -> Sequence[Any]: ...
+
+
+Execute = Callable[[str, Sequence[object]], Cursor]
 
 
 class Keys(Protocol):

@@ -41,7 +41,7 @@ def relay(
 ) -> int:
     """Send what waits, in the order in which it was written, and return how many messages were sent.
 
-    Any number of relays may run at the same time: each message belongs to one of them. A message that cannot be sent
+    Several relays may run at the same time: each message belongs to one of them. A message that cannot be sent
     for a reason of its own stays, is logged each time, and holds up no other.
 
     Args:
