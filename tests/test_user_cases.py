@@ -8,43 +8,43 @@ PROJECT = "{{cookiecutter.project_slug}}/tests"
 
 CASES: dict[str, list[str]] = {
     "1 a coroutine function as a task is refused": [
-        f"{PROJECT}/test_runnable.py::test_it_is_not_sent",
-        f"{PROJECT}/test_runnable.py::test_worker_does_not_start_with_it",
-        f"{PROJECT}/test_runnable.py::test_app_that_knows_it_is_not_finalized",
-        f"{PROJECT}/test_runnable.py::test_result_that_nobody_runs_is_a_failure",
+        "tests/library/test_runnable.py::test_it_is_not_sent",
+        "tests/library/test_runnable.py::test_worker_does_not_start_with_it",
+        "tests/library/test_runnable.py::test_app_that_knows_it_is_not_finalized",
+        "tests/library/test_runnable.py::test_result_that_nobody_runs_is_a_failure",
     ],
     "2 a rate of many a second loses no task on RabbitMQ": [
-        f"{PROJECT}/test_delays.py::test_rate_of_many_a_second_loses_nothing",
-        f"{PROJECT}/test_delays.py::test_task_that_cannot_go_back_waits_where_it_is",
+        "tests/library/test_delays.py::test_rate_of_many_a_second_loses_nothing",
+        "tests/library/test_delays.py::test_task_that_cannot_go_back_waits_where_it_is",
     ],
     "3 delays below a second, on both brokers": [
-        f"{PROJECT}/test_delays.py::test_task_begins_when_its_time_has_come",
-        f"{PROJECT}/test_delays.py::test_task_that_backs_off_for_less_than_a_second_is_tried_again",
-        f"{PROJECT}/test_rabbitmq_dead_letters.py::test_delay_is_rounded_up_to_what_rabbitmq_can_keep_back",
+        "tests/library/test_delays.py::test_task_begins_when_its_time_has_come",
+        "tests/library/test_delays.py::test_task_that_backs_off_for_less_than_a_second_is_tried_again",
+        "tests/library/test_rabbitmq_dead_letters.py::test_delay_is_rounded_up_to_what_rabbitmq_can_keep_back",
     ],
     "4 a server that evicts is refused": [
-        f"{PROJECT}/test_redis_state.py::test_worker_does_not_start_on_a_server_that_evicts",
-        f"{PROJECT}/test_redis_state.py::test_server_that_evicts_is_refused_outside_development_only",
+        "tests/library/test_redis_state.py::test_worker_does_not_start_on_a_server_that_evicts",
+        "tests/library/test_redis_state.py::test_server_that_evicts_is_refused_outside_development_only",
     ],
     "5 what comes again says so": [
-        f"{PROJECT}/test_acknowledgement.py::test_rejected_task_is_told_that_it_comes_again",
-        f"{PROJECT}/test_workers.py::test_worker_waits_for_running_tasks_on_sigterm",
+        "tests/library/test_acknowledgement.py::test_rejected_task_is_told_that_it_comes_again",
+        "tests/library/test_workers.py::test_worker_waits_for_running_tasks_on_sigterm",
     ],
     "6 early acknowledgement is at most once": [
-        f"{PROJECT}/test_acknowledgement.py::test_task_acknowledged_early_runs_once_though_its_child_is_killed",
+        "tests/library/test_acknowledgement.py::test_task_acknowledged_early_runs_once_though_its_child_is_killed",
     ],
     "7 what Celery's own tasks return is kept": [
-        f"{PROJECT}/test_canvas.py::test_whole_of_parts_that_keep_nothing_is_kept",
+        "tests/library/test_canvas.py::test_whole_of_parts_that_keep_nothing_is_kept",
     ],
     "8 a task that expires on RabbitMQ is revoked": [
-        f"{PROJECT}/test_delays.py::test_task_that_comes_too_late_is_revoked",
-        f"{PROJECT}/test_rabbitmq_dead_letters.py::test_task_that_expires_on_the_broker_is_revoked",
+        "tests/library/test_delays.py::test_task_that_comes_too_late_is_revoked",
+        "tests/library/test_rabbitmq_dead_letters.py::test_task_that_expires_on_the_broker_is_revoked",
     ],
     "9 a task with a priority starts at once": [
-        f"{PROJECT}/test_leases.py::test_message_of_every_priority_comes_at_once_to_an_idle_worker",
+        "tests/library/test_leases.py::test_message_of_every_priority_comes_at_once_to_an_idle_worker",
     ],
     "10 a gevent worker does not wait for its poll": [
-        f"{PROJECT}/test_leases.py::test_loop_without_room_is_woken_by_the_thread_that_makes_some",
+        "tests/library/test_leases.py::test_loop_without_room_is_woken_by_the_thread_that_makes_some",
         f"{PROJECT}/test_rabbitmq.py::test_gevent_waits_for_no_heartbeats_of_events",
     ],
     "11 a worker without --queues consumes those of its app": [
@@ -53,16 +53,16 @@ CASES: dict[str, list[str]] = {
     "12 a URL that cannot be right is refused without a part of its password": [
         f"{PROJECT}/test_urls.py::test_odd_url_is_used_or_refused_without_showing_the_password",
         f"{PROJECT}/test_urls.py::test_what_is_wrong_with_a_url_is_said_with_its_cure",
-        f"{PROJECT}/test_heartbeat.py::test_what_only_the_server_knows_to_be_wrong_ends_the_worker_in_one_line",
+        "tests/library/test_heartbeat.py::test_what_only_the_server_knows_to_be_wrong_ends_the_worker_in_one_line",
     ],
     "13 a server that takes no writes counts as one that is away": [
-        f"{PROJECT}/test_failover.py::test_worker_waits_for_a_server_that_takes_writes",
-        f"{PROJECT}/test_failover.py::test_connection_to_a_server_that_was_demoted_is_given_up",
+        "tests/library/test_failover.py::test_worker_waits_for_a_server_that_takes_writes",
+        "tests/library/test_failover.py::test_connection_to_a_server_that_was_demoted_is_given_up",
     ],
     "14 a key is used for one payload": [
         f"{PROJECT}/test_delivery.py::test_request_may_be_repeated_under_its_key_and_no_other_with_it",
-        f"{PROJECT}/test_idempotency.py::test_sql_key_is_refused_to_whoever_asks_for_something_else",
-        f"{PROJECT}/test_idempotency.py::test_request_keys_of_other_endpoints_and_callers_are_apart",
+        "tests/library/test_idempotency.py::test_sql_key_is_refused_to_whoever_asks_for_something_else",
+        "tests/library/test_idempotency.py::test_request_keys_of_other_endpoints_and_callers_are_apart",
     ],
     "15 manage.py test says what does": [
         f"{PROJECT}/django/test_project.py::test_command_that_would_not_do_says_what_does",
@@ -80,11 +80,11 @@ CASES: dict[str, list[str]] = {
         f"{PROJECT}/test_beat_redbeat.py::test_beat_goes_on_when_its_server_was_emptied_or_demoted",
     ],
     "20 a message of the first protocol runs": [
-        f"{PROJECT}/test_dead_letters.py::test_message_of_the_first_protocol_runs_as_any_other",
+        "tests/library/test_dead_letters.py::test_message_of_the_first_protocol_runs_as_any_other",
     ],
     "21 a full server can be emptied": [
-        f"{PROJECT}/test_leases.py::test_server_without_free_memory_can_be_emptied",
-        f"{PROJECT}/test_failover.py::test_worker_starts_on_a_full_server_and_empties_it",
+        "tests/library/test_leases.py::test_server_without_free_memory_can_be_emptied",
+        "tests/library/test_failover.py::test_worker_starts_on_a_full_server_and_empties_it",
     ],
     "22 crontabs follow the clock of a time zone": [
         f"{PROJECT}/test_crontabs.py::test_time_that_the_clock_skips_or_repeats_is_due_once",
@@ -100,7 +100,7 @@ CASES: dict[str, list[str]] = {
         f"{PROJECT}/django/test_project.py::test_setting_of_celery_that_nothing_reads_is_refused",
     ],
     "24 what a killed child has started ends with it": [
-        f"{PROJECT}/test_acknowledgement.py::test_program_ends_with_the_task_that_is_killed",
+        "tests/library/test_acknowledgement.py::test_program_ends_with_the_task_that_is_killed",
     ],
 }
 

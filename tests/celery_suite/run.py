@@ -16,13 +16,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from devtools.redis import private_redis
 from honcho.environ import parse
+
+from trinity_celery.testing import rabbitmq
+from trinity_celery.testing.redis import private_redis
 
 HERE = Path(__file__).resolve().parent
 PROCESSES = 6  # they wait most of the time
@@ -47,10 +47,9 @@ def brokers(folder: Path, count: int) -> Iterator[list[str | None]]:
 
     They are virtual hosts of one node: each of RabbitMQ's would take up seconds and hundreds of megabytes.
     """
-    if find_spec("devtools.rabbitmq") is None:
+    if os.environ["SUITE_BROKER"] != "rabbitmq":
         yield [None] * count
         return
-    rabbitmq = import_module("devtools.rabbitmq")
     if (binary := rabbitmq.server_binary()) is None:
         raise SystemExit("RabbitMQ is not installed here")
     names = [f"suite-{number}" for number in range(count)]

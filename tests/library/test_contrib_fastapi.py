@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from celery import Celery, current_app
+from celery import Celery, _state, current_app
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, MetaData, func, select
@@ -60,6 +60,8 @@ def database(engine: Engine) -> SqlAlchemyDatabase:
 def app(database: SqlAlchemyDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     """A Celery app that sends through the database."""
     monkeypatch.setattr(databases, "_installed", [])
+    # No app of a later test is to have the tasks of this one.
+    monkeypatch.setattr(_state, "_on_app_finalizers", {*_state._on_app_finalizers})  # type: ignore[attr-defined]
     before: Any = current_app._get_current_object()  # type: ignore[attr-defined]
     app = ProjectApp("shop", task_cls=BaseTask, set_as_current=False)
     configure(app, project=PROJECT, service="web", settings=CelerySettings(redis_url="redis://127.0.0.1:1/0"))

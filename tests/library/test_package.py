@@ -50,7 +50,7 @@ def test_version_is_said_once() -> None:
 
 def test_wheel_holds_the_library_only(wheel: Path) -> None:
     about = f"trinity_celery-{VERSION}.dist-info"
-    names = {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
+    names = {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
     assert set(contents(wheel)) == MODULES | names
     assert "trinity_celery/py.typed" in MODULES
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from devtools.redis import private_redis
+from trinity_celery.testing.redis import private_redis
+from trinity_celery.testing.servers import end_on_sigterm
+
 from devtools.run_file import announced
-from devtools.servers import end_on_sigterm
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def private_broker(environment: dict[str, str], directory: Path) -> Iterator[dic
         if not environment.get("REDIS_URL"):
             found["REDIS_URL"] = stack.enter_context(private_redis(directory / "redis"))
         # jinja: if cookiecutter.broker == "rabbitmq"
-        from devtools import rabbitmq
+        from trinity_celery.testing import rabbitmq
 
         if not environment.get("CELERY_BROKER_URL"):
             if binary := rabbitmq.server_binary():

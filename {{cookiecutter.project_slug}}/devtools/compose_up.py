@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from devtools.ports import is_free
 from devtools.write_secrets import PLACEHOLDER
 
 OLDEST_ENGINE = 25
@@ -111,6 +111,17 @@ def containers(stack: Stack) -> list[dict[str, Any]]:
     """Return the stack's containers, stopped ones too."""
     output = stack.run("ps", "--all", "--format", "json").stdout.strip()
     return [json.loads(line) for line in output.splitlines()] if output.startswith("{") else json.loads(output or "[]")
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on ``port`` of 127.0.0.1."""
+    with socket.socket() as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def published_ports(config: dict[str, Any]) -> Iterator[tuple[str, int]]:

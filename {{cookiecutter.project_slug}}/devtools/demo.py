@@ -6,7 +6,8 @@ import time
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from devtools.servers import end_on_sigterm
+from trinity_celery.testing.servers import end_on_sigterm
+
 from devtools.stack import Stack, running_stack
 from devtools.web_services import WEB_SERVICES, WebService
 from shared.queues import PROJECT

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import httpx
 from honcho.manager import Manager
+from trinity_celery.testing.ports import settle_ports
+from trinity_celery.testing.processes import with_own_python
 
 from devtools.broker import private_broker
-from devtools.ports import settle_ports
 from devtools.run_file import RUN_FILE, announced
-from devtools.stack import ROOT, procfile, run_release, with_own_python
+from devtools.stack import ROOT, procfile, run_release
 from devtools.web_services import WEB_SERVICES
 
 
@@ -20,7 +21,7 @@ def with_reload(command: str) -> str:
 
     The web servers do so by themselves if asked; Celery does not.
     """
-    if "shared.commands." not in command:
+    if not command.startswith("trinity "):
         return f"{command} --reload"
     folders = [file.parent.name for file in ROOT.glob("*/__init__.py") if file.parent.name not in ("devtools", "tests")]
     return f'watchfiles --filter python --target-type command "{command}" {" ".join(sorted(folders))}'

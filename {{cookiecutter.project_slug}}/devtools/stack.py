@@ -1,23 +1,22 @@
 """All processes of a Procfile together, for the demo and the tests."""
 
 import os
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from honcho.environ import parse, parse_procfile
+from trinity_celery.testing.ports import settle_ports
+from trinity_celery.testing.processes import Processes, with_own_python
+from trinity_celery.testing.scratch import scratch_parent
+from trinity_celery.testing.servers import StoppedError
 
 from devtools.broker import private_broker
-from devtools.ports import settle_ports
-from devtools.scratch import scratch_parent
-from devtools.servers import StoppedError, stop_group, tail
 from devtools.web_services import WEB_SERVICES, WebService
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,11 +26,6 @@ RELEASE = "release"  # the process that runs to its end before the others start
 def procfile() -> dict[str, str]:
     """Return the commands of the Procfile by process name."""
     return dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
-
-
-def with_own_python(environment: dict[str, str]) -> dict[str, str]:
-    """Return ``environment`` with this interpreter's programs first on PATH."""
-    return {**environment, "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])}
 
 
 def run_release(commands: dict[str, str], environment: dict[str, str]) -> None:
@@ -48,71 +42,15 @@ def run_release(commands: dict[str, str], environment: dict[str, str]) -> None:
             raise StoppedError(f"error: {command!r} failed:\n{done.stdout}")
 
 
-class Stack:
+class Stack(Processes):
     """Running processes; use it through ``running_stack``."""
 
     def __init__(self, environment: dict[str, str], directory: Path) -> None:
-        self.environment = environment
-        self.directory = directory
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        super().__init__(environment, directory, ROOT)
         # Whatever proxy this machine uses, it has no business between its own processes. A connection that is kept
         # would hold up a server that stops.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.Client(timeout=10, trust_env=False, limits=limits)
-
-    def log(self, name: str) -> Path:
-        """Return the file that holds a process's output."""
-        return self.directory / f"{name}.log"
-
-    def start(self, name: str, command: str, extra: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-        """Start one process with a session of its own.
-
-        Its temporary files are in ``directory`` as well: a process that is killed leaves its own.
-        """
-        environment = {**self.environment, "TMPDIR": str(self.directory), **(extra or {})}
-        with self.log(name).open("ab") as output:
-            process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"],
-                cwd=ROOT,
-                env=environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        self._processes[name] = process
-        return process
-
-    def stop(self, *names: str, patience: float = 10) -> None:
-        """Stop processes, all of them by default; those that do not listen are killed after ``patience`` seconds."""
-        chosen = [self._processes.pop(name) for name in names or tuple(self._processes) if name in self._processes]
-        for process in chosen:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in chosen:
-            stop_group(process, None, patience)
-
-    def send_signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a process."""
-        self._processes[name].send_signal(number)
-
-    def send_group_signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a process and all that it has started; a worker's children lead groups of their own."""
-        found = subprocess.run(
-            ["pgrep", "-s", str(self._processes[name].pid)], stdout=subprocess.PIPE, text=True, check=True
-        )
-        for pid in found.stdout.split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), number)
-
-    def wait(self, name: str, patience: float) -> int:
-        """Return the exit status of a process that ends by itself; raise ``TimeoutExpired`` if it does not."""
-        return self._processes.pop(name).wait(patience)
-
-    def check(self) -> None:
-        """Raise ``StoppedError`` with the end of its log if a process has ended."""
-        for name, process in self._processes.items():
-            if process.poll() is not None:
-                raise StoppedError(f"error: {name} ended with status {process.returncode}:\n{tail(self.log(name))}")
 
     def wait_for(
         self, url: str, until: Callable[[dict[str, Any]], bool] = bool, patience: float = 60

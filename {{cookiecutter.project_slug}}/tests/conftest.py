@@ -5,9 +5,8 @@
 
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -71,15 +70,6 @@ def project_contracts() -> list[Contract[Any]]:
     return [*contracts.PINGS.values(), *(each for each in vars(contracts).values() if isinstance(each, Contract))]
 
 
-def end_task(app: Celery, task_id: str) -> None:
-    """Kill a task that runs, so that no worker of a later test gets it again."""
-    app.control.revoke(task_id, terminate=True, signal="SIGKILL")
-    deadline = time.monotonic() + 30
-    while (state := str(app.AsyncResult(task_id).state)) != "REVOKED":
-        assert time.monotonic() < deadline, state
-        time.sleep(0.05)
-
-
 def node_name(name: str) -> str:
     """Return how Celery addresses the worker on this machine that was started as ``name``."""
     return f"{name}@{socket.gethostname()}"
@@ -126,15 +116,22 @@ def broker() -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture
-def sender(broker: Stack) -> Iterator[Celery]:
-    """The app of this process's contracts, which now send to ``broker``."""
+@contextmanager
+def sending_to(stack: Stack) -> Iterator[Celery]:
+    """Let the contracts of this process send to the broker of ``stack`` while the context is open."""
     before = current_app._get_current_object()  # type: ignore[attr-defined]
-    app = sender_for(broker.environment)
+    app = sender_for(stack.environment)
     app.set_current()
     yield app
     before.set_current()
     app.close()
+
+
+@pytest.fixture
+def sender(broker: Stack) -> Iterator[Celery]:
+    """The app of this process's contracts, which now send to ``broker``."""
+    with sending_to(broker) as app:
+        yield app
 
 
 @pytest.fixture
@@ -163,7 +160,7 @@ def start_worker(broker: Stack) -> Iterator[Callable[..., Celery]]:
     def start(queue: str, name: str, options: str = "", **environment: str) -> Celery:
         names.append(name)
         sender = senders[environment.items() >= on_redis.items()]
-        broker.start(name, f"python -m shared.commands.worker {queue} --hostname {name}@%h {options}", environment)
+        broker.start(name, f"trinity worker {queue} --hostname {name}@%h {options}", environment)
         for _ in range(60):
             broker.check()
             if sender.control.ping([node_name(name)], timeout=0.5, limit=1):

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from celery import Celery
+from celery import Celery, group
 
 from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES
+from shared.contracts import CREATE_REPORT, SCORE_TEXT, CreateReport, ScoreText
 from shared.queues import PROJECT
+from tests.conftest import sending_to
 from tests.loaded import described
 
 DJANGO, FASTAPI = WEB_SERVICES
@@ -29,6 +31,16 @@ def test_fastapi_has_a_report_written_by_django(stack: Stack) -> None:
     assert status["result"]["word_count"] == 3
     report = httpx.get(f"{DJANGO.address(stack.environment)}/platform/reports/{status['result']['report_id']}").json()
     assert (report["title"], report["status"]) == ("From the other side", "built")
+
+
+def test_group_runs_in_both_services(stack: Stack) -> None:
+    with sending_to(stack):
+        parts = group(
+            SCORE_TEXT.signature(ScoreText(text="two words")),
+            CREATE_REPORT.signature(CreateReport(title="One of a group", body="three more words")),
+        )
+        score, report = parts.apply_async().get(timeout=60)
+    assert (score["words"], report["word_count"]) == (2, 3)
 
 
 def test_status_can_be_asked_for_at_either_service(stack: Stack) -> None:

@@ -52,7 +52,7 @@ def test_crontab_entry_fires_once(stack: Stack, entry: Entry) -> None:
 
 def test_options_of_beat_take_effect(broker: Stack) -> None:
     options = {"CELERY_BEAT_LOGLEVEL": "debug", "CELERY_BEAT_SCHEDULER": "celery.beat:Scheduler"}
-    broker.start("beat-options", "python -m shared.commands.beat", options)
+    broker.start("beat-options", "trinity beat", options)
     log = broker.log("beat-options")
     deadline = time.monotonic() + 30
     while "DEBUG/MainProcess" not in log.read_text():

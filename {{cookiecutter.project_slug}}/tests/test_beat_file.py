@@ -20,7 +20,7 @@ SENDING = re.compile(r"Scheduler: Sending due task refresh-")
 
 
 def start(broker: Stack, name: str) -> None:
-    broker.start(name, "python -m shared.commands.beat", {"BEAT_SCHEDULE_FILENAME": f"{broker.directory}/{name}"})
+    broker.start(name, "trinity beat", {"BEAT_SCHEDULE_FILENAME": f"{broker.directory}/{name}"})
 
 
 def sent(broker: Stack, name: str) -> int:

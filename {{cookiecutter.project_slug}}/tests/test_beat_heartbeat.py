@@ -6,15 +6,24 @@ import signal
 import time
 from pathlib import Path
 
-from devtools.ports import free_port
-from devtools.redis import private_redis
-from devtools.stack import Stack
-from tests.test_heartbeat import file_of, health, wait_for_health
-from tests.test_redis_state import production, wait_for_text
+from honcho.environ import parse
+from trinity_celery.config.environment import PLACEHOLDER
+from trinity_celery.testing.heartbeats import file_of, health, wait_for_health
+from trinity_celery.testing.ports import free_port
+from trinity_celery.testing.redis import private_redis
+
+from devtools.stack import ROOT, Stack
+
+
+def production() -> dict[str, str]:
+    """Return the variables of production, with the database of these tests."""
+    settings = parse((ROOT / "envs/prod.env").read_text())
+    settings.pop("DATABASE_URL", None)
+    return {name: value.replace(PLACEHOLDER, "a" * 50) for name, value in settings.items()}
 
 
 def test_beat_is_well_while_its_loop_turns(broker: Stack) -> None:
-    broker.start("turning", "python -m shared.commands.beat", {"HEARTBEAT_FILE": str(file_of(broker, "turning"))})
+    broker.start("turning", "trinity beat", {"HEARTBEAT_FILE": str(file_of(broker, "turning"))})
     wait_for_health(broker, "turning", "working")
     broker.send_signal("turning", signal.SIGSTOP)
     # As if 42 seconds had passed since the heartbeat was good. A loop that turned would write one every second.
@@ -39,8 +48,8 @@ def test_beat_ends_when_a_server_that_was_away_comes_and_evicts(broker: Stack, t
             "CELERY_BROKER_URL": url,
             "CELERY_RESULT_BACKEND": f"redis://:sesame@127.0.0.1:{port}",
         }
-        broker.start("early-beat", "python -m shared.commands.beat", {**production(), **urls})
-        wait_for_text(broker, "early-beat", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
+        broker.start("early-beat", "trinity beat", {**production(), **urls})
+        broker.wait_for_text("early-beat", "cannot be seen yet: CELERY_RESULT_BACKEND: ")
         with private_redis(tmp_path / "late", port, **late):
             assert broker.wait("early-beat", 30) == 1
     log = broker.log("early-beat").read_text()

@@ -20,16 +20,16 @@ from redis import Redis
 from trinity_celery.beat import ZonedCrontab
 from trinity_celery.beat.redbeat import Scheduler
 from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.testing.heartbeats import file_of, health, wait_for_health
+from trinity_celery.testing.outages import RedisServer
+from trinity_celery.testing.ports import free_port
+from trinity_celery.testing.tls_proxy import tls_proxy
 from trinity_celery.worker import celery_configuration
 
-from devtools.ports import free_port
 from devtools.stack import Stack
 from shared.queues import PROJECT
 from tests.changing_clocks import check_moments
-from tests.chaos.servers import RedisServer
 from tests.conftest import sender_for
-from tests.test_heartbeat import file_of, health, wait_for_health
-from tests.tls_proxy import tls_proxy
 
 SENDING = re.compile(r"Scheduler: Sending due task refresh-")
 
@@ -46,7 +46,7 @@ def wait_until(stack: Stack, name: str, patience: float) -> None:
 
 
 def start(stack: Stack, name: str, **variables: str) -> None:
-    stack.start(name, "python -m shared.commands.beat", {"HEARTBEAT_FILE": str(file_of(stack, name)), **variables})
+    stack.start(name, "trinity beat", {"HEARTBEAT_FILE": str(file_of(stack, name)), **variables})
 
 
 def test_second_beat_waits_and_takes_over(broker: Stack) -> None:
@@ -101,7 +101,7 @@ def test_lock_and_schedule_lie_behind_a_verified_connection(broker: Stack, tmp_p
     with tls_proxy(urlsplit(broker.environment["REDIS_URL"]).port or 0, authority) as port:
         url = f"rediss://localhost:{port}/0"
         variables = {"REDIS_URL": url, "CELERY_BROKER_URL": url, "TLS_CA_FILE": str(tmp_path / "ca.pem")}
-        broker.start("encrypted", "python -m shared.commands.beat", variables)
+        broker.start("encrypted", "trinity beat", variables)
         wait_until(broker, "encrypted", 60)
         broker.stop("encrypted")
 

@@ -1,5 +1,7 @@
 """The schedule names what exists, and is the only one. A failure names the entry."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -9,12 +11,11 @@ from trinity_celery.config import BeatSettings, CelerySettings, Runtime, load_ru
 from trinity_celery.config.runtime import attach
 from trinity_celery.worker import ProjectApp
 
-from devtools.stack import Stack
+from devtools.stack import ROOT, Stack
 from shared.queues import PROJECT
 from shared.schedule import entries
 from tests.conftest import service_apps
 from tests.test_consistency import registered_tasks
-from tests.test_runnable import run
 
 
 def test_every_schedule_entry_names_a_task_that_somebody_runs() -> None:
@@ -72,7 +73,8 @@ def test_schedule_in_the_configuration_is_refused(broker: Stack, service: Any, p
         "celery_app.conf.beat_schedule = {'by-hand': {'task': 'tests.by_hand', 'schedule': 60}}; "
         f"celery_app.start(['{process}'])"
     )
-    done = run("-c", code, env=broker.environment)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=broker.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].endswith(

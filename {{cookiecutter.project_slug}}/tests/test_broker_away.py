@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from trinity_celery.testing.ports import free_port
+from trinity_celery.testing.redis import private_redis
 
-from devtools.ports import free_port
-from devtools.redis import private_redis
 from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
 from shared.queues import PROJECT

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from trinity_celery.testing.ports import free_port
+from trinity_celery.testing.redis import private_redis
 
-from devtools.ports import free_port
-from devtools.redis import private_redis
 from devtools.stack import ROOT
 
 SECRET = re.compile(r"^(\w*(?:PASSWORD|SECRET|AUTH)\w*)=(.*)$", re.MULTILINE)
 
 
-def run(module: str, folder: Path = ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
+def run(module: str, *words: str, folder: Path = ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run a module as make and Compose do."""
     return subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", module, *words],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_secrets_are_strong_and_kept_to_their_owner(folder: Path) -> None:
-    said = run("devtools.write_secrets", folder)
+    said = run("devtools.write_secrets", folder=folder)
     assert said.returncode == 0, said.stderr
     written = folder / ".env.prod"
     assert written.stat().st_mode & 0o777 == 0o600
@@ -51,20 +51,20 @@ def test_secrets_are_strong_and_kept_to_their_owner(folder: Path) -> None:
 
 
 def test_secrets_that_are_there_stay(folder: Path) -> None:
-    run("devtools.write_secrets", folder)
+    run("devtools.write_secrets", folder=folder)
     written = folder / ".env.prod"
     before = re.sub(r"^IMAGE=.*$", "IMAGE=registry.example/mine", written.read_text(), flags=re.MULTILINE)
     written.write_text(before)
-    assert "every secret has a value already" in run("devtools.write_secrets", folder).stdout
+    assert "every secret has a value already" in run("devtools.write_secrets", folder=folder).stdout
     assert written.read_text() == before
 
 
 def test_new_variables_are_added(folder: Path) -> None:
-    run("devtools.write_secrets", folder)
+    run("devtools.write_secrets", folder=folder)
     before = (folder / ".env.prod").read_text()
     with (folder / "envs/prod.env").open("a") as file:
         file.write("# A comment.\nPARTNER_PASSWORD=CHANGE_ME\nPARTNER_NAME=somebody\n")
-    said = run("devtools.write_secrets", folder).stdout
+    said = run("devtools.write_secrets", folder=folder).stdout
     after = (folder / ".env.prod").read_text()
     assert after.startswith(before)
     assert re.fullmatch(r"PARTNER_PASSWORD=[\w-]{40,}\nPARTNER_NAME=somebody\n", after.removeprefix(before))
@@ -72,7 +72,8 @@ def test_new_variables_are_added(folder: Path) -> None:
 
 
 def test_what_nobody_can_make_up_is_listed(folder: Path) -> None:
-    assert re.search(r"^Still to fill in there: IMAGE", run("devtools.write_secrets", folder).stdout, re.MULTILINE)
+    done = run("devtools.write_secrets", folder=folder)
+    assert re.search(r"^Still to fill in there: IMAGE", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_unknown_stack_is_refused_before_anything_is_done_to_another() -> None:
 
 
 def test_every_placeholder_is_named() -> None:
-    done = run("shared.commands.check_settings", REDIS_URL="redis://:CHANGE_ME@redis:6379/0", OTHER="CHANGE_ME")
+    done = run("trinity_celery", "check", "--settings", REDIS_URL="redis://:CHANGE_ME@redis:6379/0", OTHER="CHANGE_ME")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         f"{name}: still holds CHANGE_ME: put the real value there" for name in ("OTHER", "REDIS_URL")
@@ -116,7 +117,7 @@ def test_every_placeholder_is_named() -> None:
 
 
 def test_settings_without_placeholder_pass() -> None:
-    assert run("shared.commands.check_settings", REDIS_URL="redis://redis:6379/0").returncode == 0
+    assert run("trinity_celery", "check", "--settings", REDIS_URL="redis://redis:6379/0").returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +128,12 @@ def guarded_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_servers_that_answer_pass(guarded_redis: str) -> None:
-    done = run("shared.commands.check_servers", REDIS_URL=guarded_redis.replace("://", "://:right@"))
+    done = run("trinity_celery", "check", REDIS_URL=guarded_redis.replace("://", "://:right@"))
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_wrong_password_is_said_in_one_line(guarded_redis: str) -> None:
-    done = run("shared.commands.check_servers", REDIS_URL=guarded_redis.replace("://", "://:wrong@"))
+    done = run("trinity_celery", "check", REDIS_URL=guarded_redis.replace("://", "://:wrong@"))
     assert done.returncode == 1
     assert [line.partition(" at ")[0] for line in done.stderr.splitlines()] == ["error: REDIS_URL: the server"]
     assert "password" in done.stderr
@@ -142,7 +143,7 @@ def test_wrong_password_is_said_in_one_line(guarded_redis: str) -> None:
 def test_each_server_that_is_away_is_said_in_one_line() -> None:
     port, results = free_port(), free_port()
     url = "redis://127.0.0.1:{}/0"
-    done = run("shared.commands.check_servers", REDIS_URL=url.format(port), CELERY_RESULT_BACKEND=url.format(results))
+    done = run("trinity_celery", "check", REDIS_URL=url.format(port), CELERY_RESULT_BACKEND=url.format(results))
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     assert [f"127.0.0.1:{each}" in line for each, line in zip((port, results), lines, strict=True)] == [True, True]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from trinity_celery.testing.ports import free_port
 
-from devtools.ports import free_port
 from devtools.stack import ROOT
 from devtools.web_services import WEB_SERVICES
 from shared.queues import PROJECT

@@ -5,8 +5,9 @@ import time
 
 import httpx
 import pytest
+from trinity_celery.testing.processes import with_own_python
 
-from devtools.stack import ROOT, Stack, with_own_python
+from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES
 from shared.contracts import PINGS
 from shared.queues import PROJECT
@@ -39,7 +40,7 @@ def test_login_is_asked_for(stack: Stack) -> None:
 
 
 def test_development_needs_no_login(broker: Stack) -> None:
-    broker.start("flower", "python -m shared.commands.flower", {"FLOWER_BASIC_AUTH": ""})
+    broker.start("flower", "trinity flower", {"FLOWER_BASIC_AUTH": ""})
     url = f"http://127.0.0.1:{broker.environment['FLOWER_PORT']}/workers"
     deadline = time.monotonic() + 30
     while True:
@@ -62,7 +63,7 @@ PLACEHOLDER = "FLOWER_BASIC_AUTH: still holds CHANGE_ME: put the real value ther
 @pytest.mark.parametrize(("login", "message"), [("", REQUIRED), ("admin", NO_LOGIN), ("admin:CHANGE_ME", PLACEHOLDER)])
 def test_does_not_start_without_a_login_outside_development(login: str, message: str) -> None:
     environment = with_own_python({"ENVIRONMENT": "production", "FLOWER_BASIC_AUTH": login})
-    command = ["python", "-m", "shared.commands.flower"]
+    command = ["python", "-m", "trinity_celery", "flower"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == message

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from trinity_celery.testing.ports import free_port, settle_ports
+from trinity_celery.testing.redis import server_binary
 
-from devtools.ports import free_port, settle_ports
-from devtools.redis import server_binary
 from devtools.stack import ROOT
 from shared.contracts import PING_TASKS
 from shared.queues import PROJECT
@@ -60,7 +60,7 @@ def test_server_for_tests_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_second_signal_does_not_interrupt_what_the_first_began() -> None:
     script = (
-        "import time; from devtools.servers import end_on_sigterm; end_on_sigterm()\n"
+        "import time; from trinity_celery.testing.servers import end_on_sigterm; end_on_sigterm()\n"
         "try: print('began', flush=True); time.sleep(60)\n"
         "finally: print('stops', flush=True); time.sleep(1); print('stopped', flush=True)"
     )
@@ -147,7 +147,7 @@ def test_taken_port_is_said_and_another_one_chosen(capsys: pytest.CaptureFixture
 def test_port_of_one_process_goes_to_no_other() -> None:
     mine = free_port()
     ask = (
-        f"from devtools import ports; ports.LOWEST = {mine}; ports.HIGHEST = {mine} + 40\n"
+        f"from trinity_celery.testing import ports; ports.LOWEST = {mine}; ports.HIGHEST = {mine} + 40\n"
         "print(*[ports.free_port() for _ in range(20)])"
     )
     done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)

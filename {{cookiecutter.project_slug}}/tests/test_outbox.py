@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from trinity_celery.config import Service
+from trinity_celery.testing.ports import free_port
+from trinity_celery.testing.redis import private_redis
 
-from devtools.ports import free_port
-from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
 from shared.contracts import PING_TASKS
@@ -51,7 +51,7 @@ def broker_and_worker(stack: Stack, queue: str, environment: dict[str, str], fol
     """Bring the broker back, and run a worker, while the context is open."""
     port = int(environment["REDIS_URL"].rpartition(":")[2].removesuffix("/0"))
     with private_redis(folder, port):
-        stack.start("worker", f"python -m shared.commands.worker {queue} --hostname late@%h", environment)
+        stack.start("worker", f"trinity worker {queue} --hostname late@%h", environment)
         try:
             yield
         finally:

@@ -13,10 +13,11 @@ from celery import Celery
 from trinity_celery.brokers.rabbitmq.broker import queue_arguments
 from trinity_celery.brokers.rabbitmq.worker_queue import version_problem
 from trinity_celery.config import CelerySettings, load_runtime
+from trinity_celery.testing.rabbitmq import private_rabbitmq, server_binary
+from trinity_celery.testing.tls_proxy import tls_proxy
 from trinity_celery.worker.celery_settings import broker_configuration
 from trinity_celery.worker.consumer import Consumer
 
-from devtools.rabbitmq import private_rabbitmq, server_binary
 from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES, WebService
 from shared.contracts import PINGS
@@ -24,7 +25,6 @@ from shared.queues import PROJECT
 from tests.conftest import sender_for
 from tests.test_broker_away import assert_others_are_answered, assert_unavailable, frozen, wait_until_accepted
 from tests.test_tls import check_servers
-from tests.tls_proxy import tls_proxy
 
 each_service = pytest.mark.parametrize("service", WEB_SERVICES, ids=lambda service: service.title)
 
@@ -64,7 +64,7 @@ def test_worker_names_a_queue_of_another_kind(broker: Stack) -> None:
         channel: Any = connection.channel()
         channel.queue_delete(queue)
         channel.queue_declare(queue, durable=True, auto_delete=False)
-        broker.start("classic", f"python -m shared.commands.worker {queue}")
+        broker.start("classic", f"trinity worker {queue}")
         assert broker.wait("classic", 30) == 1
         channel.queue_delete(queue)
     log = broker.log("classic").read_text()

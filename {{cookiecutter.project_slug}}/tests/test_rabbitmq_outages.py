@@ -88,7 +88,7 @@ def test_in_an_alarm_senders_are_told_and_workers_go_on(sender: Celery, broker: 
         assert refused.returncode == 1
         assert "CELERY_BROKER_URL" in refused.stderr
         assert "RabbitMQ has an alarm" in refused.stderr
-        broker.start("alarmed", f"python -m shared.commands.worker {QUEUE}")
+        broker.start("alarmed", f"trinity worker {QUEUE}")
         for task_id in waiting:
             assert sender.AsyncResult(task_id).get(timeout=60) == "pong"
         broker.stop("alarmed")

@@ -10,14 +10,14 @@ from trinity_celery.config import CelerySettings, load_runtime
 from trinity_celery.config.runtime import attach
 from trinity_celery.connections import redis_client
 from trinity_celery.health.refusals import refuse_refusing_servers
+from trinity_celery.testing.ports import free_port
+from trinity_celery.testing.redis import private_redis
+from trinity_celery.testing.tls_proxy import tls_proxy
 from trinity_celery.worker import ProjectApp, celery_configuration
 
-from devtools.ports import free_port
-from devtools.redis import private_redis
 from devtools.stack import Stack, procfile
 from devtools.web_services import WEB_SERVICES
 from shared.queues import PROJECT
-from tests.tls_proxy import tls_proxy
 
 USERS = {
     "silent": ["-publish"],

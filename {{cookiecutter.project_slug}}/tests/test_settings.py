@@ -11,6 +11,7 @@ from celery.exceptions import QueueNotFound
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic_settings import BaseSettings
+from trinity_celery import cli
 from trinity_celery.config import CelerySettings, load, load_runtime, runtime_of
 from trinity_celery.config.environment import unread_variables
 from trinity_celery.config.runtime import known_variables
@@ -19,7 +20,6 @@ from trinity_celery.worker import celery_configuration
 from trinity_celery.worker.celery_settings import broker_configuration
 
 import shared
-from shared import commands
 from shared.queues import PROJECT
 from tests.conftest import sender_for, service_apps
 from tests.test_consistency import settings_classes
@@ -100,7 +100,7 @@ SHOWN = ("_queue", "_scheduler", "_timezone", "_names", "_ca_file")  # ends of t
 def all_settings() -> Iterator[tuple[type[BaseSettings], str]]:
     """Yield each settings class of the project with each of its fields."""
     service_apps()
-    for module in [*iter_modules(shared.__path__, "shared."), *iter_modules(commands.__path__, "shared.commands.")]:
+    for module in [*iter_modules(shared.__path__, "shared."), *iter_modules(cli.__path__, "trinity_celery.cli.")]:
         if not module.name.endswith("_app"):
             import_module(module.name)
     for kind in settings_classes():

@@ -9,16 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
-from redis.exceptions import ConnectionError
-from trinity_celery.config import CelerySettings, load
-from trinity_celery.connections import redis_client
+from trinity_celery.testing.redis import private_redis
+from trinity_celery.testing.tls_proxy import tls_proxy
 
-from devtools.redis import private_redis
 from devtools.stack import ROOT, procfile, running_stack
 from devtools.web_services import WEB_SERVICES
 from shared.queues import PROJECT
 from tests.conftest import STACK_ENVIRONMENT
-from tests.tls_proxy import tls_proxy
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +27,6 @@ def authority() -> trustme.CA:
 def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
-    return file
-
-
-@pytest.fixture(scope="module")
-def other_ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("other") / "ca.pem"
-    trustme.CA().cert_pem.write_to_path(str(file))
     return file
 
 
@@ -56,7 +46,7 @@ def encrypted(port: int, authority: trustme.CA) -> Iterator[str]:
 
 def check_servers(url: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "shared.commands.check_servers"],
+        [sys.executable, "-m", "trinity_celery", "check"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "REDIS_URL": url, **environment},
         capture_output=True,
@@ -79,49 +69,3 @@ def test_everything_works_over_verified_connections(encrypted: str, ca_file: Pat
         stack.check()
         for name in used - {"release"}:
             assert "insecure" not in stack.log(name).read_text()
-
-
-def test_authority_that_is_known_passes(encrypted: str, ca_file: Path) -> None:
-    done = check_servers(encrypted, TLS_CA_FILE=str(ca_file))
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("known", ["another authority", "those of this machine"])
-def test_authority_that_is_not_known_is_refused(known: str, encrypted: str, other_ca_file: Path) -> None:
-    done = check_servers(encrypted, TLS_CA_FILE=str(other_ca_file) if known == "another authority" else "")
-    assert done.returncode == 1
-    [line] = done.stderr.splitlines()
-    assert line.startswith("error: REDIS_URL: the server at localhost:")
-    assert " shows a certificate that is not trusted (" in line
-    assert line.endswith("; correct the variable or TLS_CA_FILE and start this process again")
-
-
-def test_certificate_of_another_host_is_refused(port: int, authority: trustme.CA, ca_file: Path) -> None:
-    with tls_proxy(port, authority, host="elsewhere.example") as proxy:
-        done = check_servers(f"rediss://localhost:{proxy}/0", TLS_CA_FILE=str(ca_file))
-    assert done.returncode == 1
-    assert done.stderr.count("Hostname mismatch, certificate is not valid for 'localhost'") == 1
-
-
-def test_own_clients_verify_too(
-    encrypted: str, ca_file: Path, other_ca_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REDIS_URL", encrypted)
-    monkeypatch.setenv("TLS_CA_FILE", str(ca_file))
-    assert redis_client(CelerySettings()).ping()
-    monkeypatch.setenv("TLS_CA_FILE", str(other_ca_file))
-    with pytest.raises(ConnectionError, match="certificate verify failed"):
-        redis_client(CelerySettings()).ping()
-
-
-@pytest.mark.parametrize("content", [None, "no certificate"])
-def test_file_without_certificate_is_named(
-    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "ca.pem"
-    if content:
-        file.write_text(content)
-    monkeypatch.setenv("TLS_CA_FILE", str(file))
-    with pytest.raises(SystemExit, match=f"TLS_CA_FILE: '{file}' holds no certificate in PEM form: ") as stopped:
-        load(CelerySettings)
-    assert "\n" not in str(stopped.value)

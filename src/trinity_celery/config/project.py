@@ -24,6 +24,11 @@ class Service:
     celery_app: str
     default_queue: str
 
+    @property
+    def delivery_tasks(self) -> str:
+        """How the names of the tasks begin that look after its outbox and its keys; they have its routes."""
+        return f"{self.package}.delivery.tasks"
+
 
 @dataclass(frozen=True)
 class Queue:

@@ -32,7 +32,7 @@ Seconds = Annotated[float, Field(ge=0, le=LONGEST_TIME)]
 WholeSeconds = Annotated[int, Field(gt=0, le=LONGEST_TIME)]
 Count = Annotated[int, Field(gt=0, le=10**9)]  # what Redis and C can hold
 
-# Read by the launchers in shared/commands for one queue, before the variable without the queue's name.
+# Read by `trinity worker` for one queue, before the variable without the queue's name.
 PER_QUEUE = ("CELERY_WORKER_CONCURRENCY", "CELERY_WORKER_POOL", "CELERY_WORKER_PREFETCH_MULTIPLIER")
 
 

@@ -34,4 +34,4 @@ def install_delivery(
 
     install(database)
     for name, function in {"relay_outbox": relay, "purge_keys": purge}.items():
-        decorate(name=f"{service.package}.delivery.tasks.{name}", **retry_on(*retried))(function)
+        decorate(name=f"{service.delivery_tasks}.{name}", **retry_on(*retried))(function)

@@ -9,15 +9,20 @@ from collections.abc import Sequence
 
 from celery import Celery
 
-from trinity_celery.config.project import Project, Queue
+from trinity_celery.config.project import Project, Queue, Service
 from trinity_celery.config.runtime import runtime_of
+
+
+def _knows(app: Celery, service: Service) -> bool:
+    """Return whether ``app`` has tasks of ``service``, other than those that any process of Django has."""
+    names = [name for name in app.tasks if name.startswith(f"{service.package}.")]
+    return any(not name.startswith(f"{service.delivery_tasks}.") for name in names)
 
 
 def unknown_package(app: Celery, project: Project, queue: Queue) -> str | None:
     """Return a package whose tasks wait in ``queue``, and of which ``app`` knows none, if there is one."""
     owners = [service for service in project.services if service.celery_app == queue.worker_app]
-    packages = [service.package for service in owners or project.services]
-    return next((name for name in packages if not any(task.startswith(f"{name}.") for task in app.tasks)), None)
+    return next((each.package for each in owners or project.services if not _knows(app, each)), None)
 
 
 def choose_queues(app: Celery, chosen: str | Sequence[str] | None) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import quantiles
 
+from trinity_celery.testing.ports import free_port
+
 from devtools.bench import web
 from devtools.bench.figures import Column, Part, rounds
 from devtools.bench.ground import Ground
 from devtools.bench.load import Answers
 from devtools.bench.sending_processes import Senders
 from devtools.bench.tasks import QUEUE
-from devtools.ports import free_port
 from devtools.stack import ROOT
 from devtools.web_services import WEB_SERVICES
 

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 from honcho.environ import parse
 from trinity_celery.config.runtime import known_variables
+from trinity_celery.testing.servers import end_on_sigterm
 
 from devtools.bench.marks import VARIABLE, Marks
-from devtools.servers import end_on_sigterm
 from devtools.stack import ROOT, Stack, running_stack
 from shared.queues import PROJECT
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from trinity_celery.testing.servers import tail
+
 from devtools.bench.ground import Ground
-from devtools.servers import tail
 from devtools.stack import ROOT
 
 PROJECT = "project"

@@ -40,7 +40,7 @@ OPTIONS = f"--concurrency {CONCURRENCY} --loglevel info"
 _PLAIN = "python -m devtools.bench.baselines.plain_redis celery -A devtools.bench.baselines"
 _STOCK = f"{_PLAIN}.stock worker {OPTIONS}"
 _POPULAR = f"python -m celery -A devtools.bench.baselines.popular worker {OPTIONS} --hostname popular@%h"
-_PROJECT = f"python -m shared.commands.worker {QUEUE} {OPTIONS} --include devtools.bench.tasks"
+_PROJECT = f"trinity worker {QUEUE} {OPTIONS} --include devtools.bench.tasks"
 
 STOCK = Worker("stock", _STOCK, "stock")
 # Its app imports the project's web services, and so needs the project's variables.

@@ -5,7 +5,8 @@ import sys
 import time
 from typing import NoReturn
 
-from devtools.servers import end_on_sigterm
+from trinity_celery.testing.servers import end_on_sigterm
+
 from tests.chaos.breakages import BREAKAGES
 from tests.chaos.brokers import BROKERS
 from tests.chaos.faults import Fault, all_faults

@@ -6,10 +6,11 @@ from typing import Any
 
 from celery.bin.celery import main
 from celery.signals import after_task_publish
+from trinity_celery.cli.beat import beat_arguments
 from trinity_celery.config import BeatSettings, load
 from trinity_celery.worker import setup
 
-from shared.commands.beat import beat_arguments
+from shared.queues import PROJECT
 from tests.chaos.ledger import note_firing
 from tests.chaos.tasks import QUEUE
 
@@ -26,5 +27,5 @@ if __name__ == "__main__":
     options = {"queue": load(BeatSettings).beat_queue(QUEUE)}
     entry = {"task": "tests.chaos.tasks.tick", "schedule": 1.0, "kwargs": {"batch": BATCH}, "options": options}
     setup.celery_beat_schedule = lambda *_: {"chaos": entry}  # type: ignore[attr-defined]
-    sys.argv = ["celery", *beat_arguments()]
+    sys.argv = ["celery", *beat_arguments(PROJECT)]
     sys.exit(main())

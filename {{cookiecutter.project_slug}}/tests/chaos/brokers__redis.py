@@ -1,5 +1,5 @@
 """The brokers that the harness can break, by name, the project's own first."""
 
-from tests.chaos.servers import RedisServer, Server
+from trinity_celery.testing.outages import RedisServer, Server
 
 BROKERS: dict[str, type[Server]] = {"redis": RedisServer}

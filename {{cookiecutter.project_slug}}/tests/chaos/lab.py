@@ -23,16 +23,17 @@ from trinity_celery.config.runtime import attach, known_variables
 from trinity_celery.connections.timeouts import DEADLINE
 from trinity_celery.contracts import Contract
 from trinity_celery.errors import BrokerUnavailableError
+from trinity_celery.testing.outages import RedisServer
+from trinity_celery.testing.processes import with_own_python
+from trinity_celery.testing.scratch import scratch_parent
+from trinity_celery.testing.servers import stop_group, tail
 from trinity_celery.worker import celery_configuration
 
-from devtools.scratch import scratch_parent
-from devtools.servers import stop_group, tail
-from devtools.stack import ROOT, Stack, procfile, run_release, with_own_python
+from devtools.stack import ROOT, Stack, procfile, run_release
 from shared.queues import PROJECT
 from tests.chaos.breakages import Breakage
 from tests.chaos.brokers import BROKERS
 from tests.chaos.ledger import VARIABLE, Counts, Ledger
-from tests.chaos.servers import RedisServer
 from tests.chaos.tasks import BREAK, QUEUE, WORK, Work, break_settings
 
 PATIENCE = 60.0  # seconds in which nothing happens any more, after which a task counts as lost
@@ -50,7 +51,7 @@ class Lab:
         self.random = random.Random(seed)
         self.breakage = breakage
         self.broker_name = broker
-        self.broker = BROKERS[broker](folder / "broker")
+        self.broker = BROKERS[broker](folder / "broker", PROJECT.name)
         self.results = RedisServer(folder / "results")
         self.ledger = Ledger(folder / "ledger")
         self.patience = PATIENCE
@@ -210,7 +211,7 @@ class Trial:
 
     def begin_worker(self, **environment: str) -> Process:
         """Start a worker of the project with the harness's tasks, and do not wait for it."""
-        command = f"python -m shared.commands.worker {QUEUE} --hostname NAME@%h --include tests.chaos.tasks"
+        command = f"trinity worker {QUEUE} --hostname NAME@%h --include tests.chaos.tasks"
         return self.start(command, **environment)
 
     def start_worker(self, **environment: str) -> Process:
@@ -307,7 +308,7 @@ class Trial:
 
     def dead_letters(self, *words: str) -> int:
         """Return how many lines of the list of dead letters hold one of ``words``."""
-        command = [sys.executable, "-m", "shared.commands.dead_letters", "list", "--limit", "1000"]
+        command = [sys.executable, "-m", "trinity_celery", "dead-letters", "list", "--limit", "1000"]
         listed = subprocess.run(
             command, cwd=ROOT, env=self.lab.stack.environment, capture_output=True, text=True, check=False
         )

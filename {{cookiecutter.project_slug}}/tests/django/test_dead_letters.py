@@ -11,8 +11,8 @@ from trinity_celery.connections import redis_client
 from trinity_celery.contrib.django.dead_letters import admin
 from trinity_celery.dead_letters import DeadLetters, Replay
 from trinity_celery.dead_letters.store import dead_letter
+from trinity_celery.testing.ports import free_port
 
-from devtools.ports import free_port
 from devtools.stack import Stack
 from shared.contracts import PING_TASKS
 from shared.queues import PROJECT

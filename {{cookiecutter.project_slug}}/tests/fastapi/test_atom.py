@@ -10,11 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 from trinity_celery.errors import PayloadError
+from trinity_celery.testing.redis import private_redis
 
 from app.atom import services, tasks
 from app.atom.store import Store
 from app.main import app
-from devtools.redis import private_redis
 from devtools.stack import ROOT, Stack
 from devtools.web_services import WEB_SERVICES
 

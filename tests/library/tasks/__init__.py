@@ -1,0 +1,1 @@
+"""Tasks that do to a worker what a test is about."""
