@@ -1,15 +1,20 @@
 """The command ``trinity``: how it finds the project, what it says of a wrong command line, and what it imports."""
 
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.commands import clean_environment
 from tests.library.harness import SHOP
 from tests.matrix import ROOT
+from trinity_celery.cli.dead_letters import dead_letters
 from trinity_celery.cli.main import SUBCOMMANDS
+from trinity_celery.cli.main import trinity as group
 
 QUEUES = """
 from trinity_celery.config import Project, Queue, Service
@@ -65,8 +70,9 @@ def test_project_is_found_by_option_variable_or_pyproject(corner: Path) -> None:
     [
         ("", "no project is named: pass --project MODULE:NAME, set TRINITY_PROJECT, or write project under"),
         ("queues", "'queues' is not MODULE:NAME, such as shared.queues:PROJECT"),
+        (".queues:PROJECT", "'.queues:PROJECT' is not MODULE:NAME, such as shared.queues:PROJECT"),
         ("nowhere.at_all:PROJECT", "there is no module 'nowhere' in "),
-        ("queues:NOBODY", "'NOBODY' in queues is not a Project of trinity_celery.config"),
+        ("queues:NOBODY", "queues has no 'NOBODY': name its Project of trinity_celery.config"),
         ("queues:OTHER", "'OTHER' in queues is not a Project of trinity_celery.config"),
     ],
 )
@@ -75,11 +81,22 @@ def test_wrong_project_is_said_in_one_line(corner: Path, reference: str, problem
     assert line.startswith("error: ")
     assert problem in line
     assert line.endswith("; --help tells more")
+    if reference:
+        assert refusal("--project", reference, "worker", "sweets", folder=corner) == line
 
 
-def test_pyproject_that_cannot_be_read_is_named(corner: Path) -> None:
-    (corner / "pyproject.toml").write_text("[tool\n")
-    assert f"{corner}/pyproject.toml cannot be read: " in refusal("beat", folder=corner)
+@pytest.mark.parametrize(
+    ("contents", "problem"),
+    [
+        ("[tool\n", "/pyproject.toml cannot be read: "),
+        ('[tool]\ntrinity-celery = "queues:PROJECT"\n', "/pyproject.toml: trinity-celery below tool is no table: "),
+        ("[tool.trinity-celery]\nproject = 3\n", "pyproject.toml: '3' is not MODULE:NAME"),
+        ("tool = 3\n", "no project is named: "),
+    ],
+)
+def test_wrong_pyproject_is_said_in_one_line(corner: Path, contents: str, problem: str) -> None:
+    (corner / "pyproject.toml").write_text(contents)
+    assert problem in refusal("beat", folder=corner)
 
 
 def test_what_the_project_imports_in_vain_is_its_own_affair(corner: Path) -> None:
@@ -102,11 +119,38 @@ def test_wrong_command_line_is_said_in_one_line(words: list[str], problem: str) 
     assert refusal(*words, folder=ROOT, **SHOP).startswith(problem)
 
 
-@pytest.mark.parametrize("words", [[], *([name] for name in SUBCOMMANDS)])
-def test_help_needs_no_project(words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [[], *([name] for name in SUBCOMMANDS), *(["dead-letters", name] for name in dead_letters.commands)]
+)
+def test_help_is_complete_and_needs_no_project(words: list[str], tmp_path: Path) -> None:
     done = trinity(*words, "--help", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"Usage: {' '.join(['trinity', *words])} ")
+    command: click.Command = group
+    for word in words:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), word)
+        assert found
+        command = found
+    assert command.help
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help or each.opts[0] not in done.stdout] == []
+
+
+def test_ctrl_c_is_no_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trinity_celery", "check"],
+            cwd=ROOT,
+            env=clean_environment(**SHOP, REDIS_URL=url),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.strip()) == (130, "")
 
 
 def test_beat_of_a_project_without_one_is_refused() -> None:

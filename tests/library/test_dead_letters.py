@@ -431,6 +431,7 @@ def test_command_lists_and_shows(command: Command, letters: DeadLetters) -> None
     assert lines[2].endswith("xxx…")
     assert len(command("list", "--task", "one").stdout.splitlines()) == 2
     assert command("list", "--limit", "1").stdout.splitlines()[-1] == "... and more: 2 in all"
+    assert command("list", "--limit", "9" * 20).stdout == done.stdout, "more than Python counts to"
     shown = command("show", one.id).stdout
     assert "sesame" not in shown
     assert 'keywords   {"password": "[redacted]"}' in shown

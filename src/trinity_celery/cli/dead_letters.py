@@ -40,6 +40,7 @@ def row(letter: DeadLetter) -> tuple[str, ...]:
 
 def print_list(office: Replay, wanted: LetterFilter, limit: int) -> None:
     """Print a table of at most ``limit`` letters, the newest first."""
+    limit = min(limit, sys.maxsize - 1)  # what islice can count to, less the one that says there are more
     letters = list(islice(office.find(wanted), limit + 1))
     if not letters:
         print("no dead letters")

@@ -1,6 +1,7 @@
 """The group of all subcommands, and what the process says of a wrong command line."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: those of the process by default.
 
     Raises:
-        SystemExit: always. Of a wrong command line it says one line, and its status is 2.
+        SystemExit: always. Of a wrong command line it says one line, and its status is 2; after Ctrl-C it is 130, as
+            in a shell.
     """
     try:
         sys.exit(trinity.main(arguments, prog_name="trinity", standalone_mode=False))
@@ -73,3 +75,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.UsageError as error:
         print(f"error: {error.format_message().rstrip('.')}; --help tells more", file=sys.stderr)
         sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(128 + signal.SIGINT)

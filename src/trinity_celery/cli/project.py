@@ -20,10 +20,14 @@ def _in_pyproject() -> str:
         file = folder / "pyproject.toml"
         if file.is_file():
             try:
-                tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
-            except ValueError as error:
+                contents = tomllib.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
                 raise UsageError(f"{file} cannot be read: {error}") from None
-            if reference := tool.get("trinity-celery", {}).get("project"):
+            tool = contents.get("tool")
+            table = tool.get("trinity-celery", {}) if isinstance(tool, dict) else {}
+            if not isinstance(table, dict):
+                raise UsageError(f'{file}: trinity-celery below tool is no table: write project = "MODULE:NAME" in it')
+            if reference := table.get("project"):
                 return str(reference)
     return ""
 
@@ -34,7 +38,7 @@ def find_project() -> Project:
     Raises:
         click.UsageError: none of them does, or what they name is no project.
     """
-    source = VARIABLE if os.environ.get(VARIABLE) else f"project in {TABLE} of pyproject.toml"
+    source = f"--project or {VARIABLE}" if os.environ.get(VARIABLE) else f"project in {TABLE} of pyproject.toml"
     reference = os.environ.get(VARIABLE) or _in_pyproject()
     if not reference:
         raise UsageError(
@@ -42,7 +46,8 @@ def find_project() -> Project:
             "pyproject.toml"
         )
     module_name, _, name = reference.partition(":")
-    if not (module_name and name):
+    # A relative module would be one of this library.
+    if not (module_name and name) or module_name.startswith("."):
         raise UsageError(f"{source}: {reference!r} is not MODULE:NAME, such as shared.queues:PROJECT")
     try:
         module = import_module(module_name)
@@ -51,7 +56,9 @@ def find_project() -> Project:
         if not f"{module_name}.".startswith(f"{error.name}."):
             raise
         raise UsageError(f"{source}: there is no module {error.name!r} in {Path.cwd()} or among the packages") from None
-    project = getattr(module, name, None)
+    if not hasattr(module, name):
+        raise UsageError(f"{source}: {module_name} has no {name!r}: name its Project of trinity_celery.config")
+    project = getattr(module, name)
     if not isinstance(project, Project):
         raise UsageError(f"{source}: {name!r} in {module_name} is not a Project of trinity_celery.config")
     return project
