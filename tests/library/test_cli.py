@@ -158,11 +158,21 @@ def test_beat_of_a_project_without_one_is_refused() -> None:
     assert (done.returncode, done.stderr) == (1, "error: shop has no beat: pass beat_scheduler to its Project\n")
 
 
-def test_subcommand_imports_none_of_the_others() -> None:
+@pytest.mark.parametrize(
+    ("words", "modules"),
+    [
+        (["--help"], ["main", "project"]),
+        (["worker", "typo"], ["main", "processes", "project", "worker"]),
+        (["beat"], ["beat", "main", "processes", "project"]),
+        (["check", "--settings"], ["check", "main", "project"]),
+    ],
+)
+def test_subcommand_imports_none_of_the_others(words: list[str], modules: list[str]) -> None:
     code = (
         "import sys; from trinity_celery.cli.main import main\n"
-        "try: main(['worker', 'typo'])\n"
-        "except SystemExit: print(*sorted(name for name in sys.modules if name.startswith('trinity_celery.cli.')))"
+        f"try: main({words})\n"
+        "except SystemExit: print(*sorted(name for name in sys.modules if name.startswith('trinity_celery.cli.')))\n"
+        "print('flower' in sys.modules, 'trinity_celery.worker' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -172,5 +182,6 @@ def test_subcommand_imports_none_of_the_others() -> None:
         text=True,
         check=True,
     )
-    names = ("main", "processes", "project", "worker")
-    assert done.stdout.split() == [f"trinity_celery.cli.{name}" for name in names]
+    *_, names, others = done.stdout.splitlines()
+    assert names.split() == [f"trinity_celery.cli.{name}" for name in modules]
+    assert others == "False False"
