@@ -51,8 +51,8 @@ CASES: dict[str, list[str]] = {
         f"{PROJECT}/test_workers.py::test_worker_without_a_queue_consumes_those_of_its_app",
     ],
     "12 a URL that cannot be right is refused without a part of its password": [
-        f"{PROJECT}/test_urls.py::test_odd_url_is_used_or_refused_without_showing_the_password",
-        f"{PROJECT}/test_urls.py::test_what_is_wrong_with_a_url_is_said_with_its_cure",
+        "tests/library/test_urls.py::test_odd_url_is_used_or_refused_without_showing_the_password",
+        "tests/library/test_urls.py::test_what_is_wrong_with_a_url_is_said_with_its_cure",
         "tests/library/test_heartbeat.py::test_what_only_the_server_knows_to_be_wrong_ends_the_worker_in_one_line",
     ],
     "13 a server that takes no writes counts as one that is away": [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from tests.library.harness import QUEUE, end_task, node_name, sender_for
+from tests.library.harness import QUEUE, end_task, node_name
 from tests.library.shop.queues import PROJECT
 from tests.matrix import ROOT
 from trinity_celery.cli.worker import worker_arguments
@@ -91,41 +91,6 @@ def test_worker_waits_for_running_tasks_on_sigterm(start_worker: StartWorker, br
         time.sleep(0.1)
     assert [each["delivery_info"]["redelivered"] for each in ask(app, "active", "next")] == [True]
     end_task(app, result.id)
-
-
-def test_worker_without_a_queue_consumes_those_of_its_app(broker: Processes) -> None:
-    owners = {queue.worker_app for queue in PROJECT.queues}
-    plain = {app: f"plain-{app}" for app in sorted(owners | {service.celery_app for service in PROJECT.services})}
-    foreign = {f"foreign-{service.name}": service.celery_app for service in PROJECT.services[1:]}
-    try:
-        for app_module, name in plain.items():
-            broker.start(name, f"celery -A {app_module} worker --concurrency 1 --hostname {name}@%h")
-        for name, app_module in foreign.items():
-            options = f"--queues {PROJECT.services[0].default_queue} --concurrency 1 --hostname {name}@%h"
-            broker.start(name, f"celery -A {app_module} worker {options}")
-        for app_module in sorted(plain.keys() - owners):
-            name = plain.pop(app_module)
-            assert broker.wait(name, 30) == 1
-            assert "error: --queues is missing: no queue is this app's own: use -A " in broker.log(name).read_text()
-        app = sender_for(broker.environment)
-        nodes = {node_name(name) for name in [*plain.values(), *foreign]}
-        answers: dict[str, Any] = {}
-        deadline = time.monotonic() + 30
-        while set(answers) != nodes and time.monotonic() < deadline:
-            broker.check()
-            answers = app.control.inspect(list(nodes), timeout=1, limit=len(nodes)).active_queues() or {}
-        for app_module, name in plain.items():
-            # An app that is no service's own runs the tasks of all.
-            is_shared = all(service.celery_app != app_module for service in PROJECT.services)
-            own = [queue.name for queue in PROJECT.queues if is_shared or queue.worker_app == app_module]
-            consumed = {queue for each in own for queue in load_runtime(PROJECT).consumed_queues(each)}
-            assert {each["name"] for each in answers[node_name(name)]} == consumed
-        for name in foreign:
-            warning = f"warning: --queues {PROJECT.services[0].default_queue}: this worker knows no task of"
-            assert f"{warning} {PROJECT.services[0].package}, " in broker.log(name).read_text()
-            assert [each["name"] for each in answers[node_name(name)]] == [PROJECT.services[0].default_queue]
-    finally:
-        broker.stop(*plain.values(), *foreign)
 
 
 def test_pool_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
